@@ -1,0 +1,35 @@
+// What the engine asks of a network: arrays in, arrays out. Nothing here knows ONNX.
+
+/** What a network's raw output means, given x = alpha·x₀ + sigma·ε. `score` is −ε/sigma, `v_prediction` alpha·ε − sigma·x₀, `flow_prediction` ε − x₀. */
+export type PredictionType = "epsilon" | "sample" | "v_prediction" | "score" | "flow_prediction";
+
+/** A prediction that is affine in the output: x₀ = skip(t)·x + out(t)·o, where the network was given in(t)·x (default 1). */
+export interface AffinePrediction {
+  skip(t: number): number;
+  out(t: number): number;
+  in?(t: number): number;
+}
+
+/** One request to a network. */
+export interface DenoiserInput<C> {
+  /** The state, row-major, `[batch, ...dims]`; the denoiser's own copy, which it may write to. */
+  x: Float32Array;
+  shape: readonly number[];
+  /** Time of the schedule. */
+  t: number;
+  /** What the network is told, `schedule.modelTime(t)`. */
+  modelTime: number;
+  condition: C | undefined;
+  signal?: AbortSignal;
+}
+
+/** A network, or anything that answers like one. */
+export interface Denoiser<C = unknown> {
+  readonly prediction: PredictionType | AffinePrediction;
+  /** Returns the raw output, as long as `x`. It is copied at once, so a denoiser may reuse its buffer. */
+  predict(input: DenoiserInput<C>): Float32Array | Promise<Float32Array>;
+  /** Returns both outputs of a guided pair from one batched run. */
+  predictGuided?(
+    input: DenoiserInput<C> & { unconditional: C },
+  ): Promise<{ conditional: Float32Array; unconditional: Float32Array }>;
+}
