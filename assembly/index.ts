@@ -5,3 +5,30 @@
 export function heapBase(): usize {
   return __heap_base;
 }
+
+// math
+export { lagrangeWeights } from "./math/lagrange";
+export { exp, expm1, log, phi, pow } from "./math/phi";
+export {
+  accumulateLogAlpha,
+  cosineBeta,
+  cosineLogAlpha,
+  cosineTime,
+  edmLambda,
+  edmTime,
+  flowLambda,
+  flowTime,
+  interpolate,
+  linearLogAlpha,
+  linearTime,
+  vpAlpha,
+  vpLambda,
+  vpLogAlpha,
+  vpSigma,
+} from "./math/schedule";
+export { solve } from "./math/solve";
+
+// random
+export { MT_STATE_BYTES, mtSeed } from "./random/mt19937";
+export { philoxNormal } from "./random/philox";
+export { torchNormal } from "./random/torch";
