@@ -1,0 +1,185 @@
+// A Denoiser from a session of ONNX Runtime. Imports nothing of it: the runtime is handed in.
+import { oneOf, options, show, wrongType, wrongValue } from "../check.ts";
+import type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "../denoisers/denoiser.ts";
+import { contents, type Feeds, integers, join, type MakeTensor, readLabels } from "./encode.ts";
+import { fromHalf, toHalf } from "./half.ts";
+import type { OrtLike, SessionLike, TensorLike } from "./ort.ts";
+import { enqueue } from "./queue.ts";
+import { type Input, type InputNames, listInputs, type Signature, signature, timestepDims } from "./signature.ts";
+
+/** What `onnxDenoiser` takes. */
+export interface OnnxDenoiserOptions<C> {
+  /** The build of ONNX Runtime that made the session. */
+  ort: Pick<OrtLike, "Tensor">;
+  session: SessionLike;
+  /** What the network's raw output means. */
+  prediction: PredictionType | AffinePrediction;
+  /** Names of inputs; default: `sample`, `timestep`, `class_labels` or `encoder_hidden_states`, else found by type and rank. */
+  inputs?: InputNames;
+  /** Name of the output; default `out_sample`, else the only one. */
+  output?: string;
+  /** What the network is told at time t, in place of the schedule's `modelTime`; e.g. `(t) => t` for one that takes sigma itself. */
+  modelTime?: (t: number) => number;
+  /**
+   * Returns the inputs that say the condition, by name, first dimension `batch`. They stay the caller's: they are not disposed, so one
+   * tensor may serve many calls. Default: `condition` is one label ≥ 0 per item, an int64 (or int32) tensor [batch].
+   */
+  encodeCondition?: (condition: C | undefined, batch: number) => Record<string, TensorLike>;
+}
+
+const predictions: readonly PredictionType[] = ["epsilon", "sample", "v_prediction", "score", "flow_prediction"];
+
+/**
+ * Returns the denoiser of a network in ONNX Runtime. A guided pair is one batch of 2N, conditional half first. Runs of one runtime
+ * wait for each other; a request that is aborted while it waits is dropped. Type and rank of the timestep are those of the session's
+ * metadata, else float32 [batch].
+ * @throws TypeError if an option is of the wrong kind, or if the session leaves open which input is which (the message lists them).
+ */
+export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
+  options<OnnxDenoiserOptions<C>>("onnxDenoiser", o, [
+    "ort",
+    "session",
+    "prediction",
+    "inputs",
+    "output",
+    "modelTime",
+    "encodeCondition",
+  ]);
+  const { ort, session, prediction, encodeCondition } = o;
+  if (typeof ort?.Tensor !== "function") wrongType("ort", "ONNX Runtime, the whole import", ort);
+  if (typeof session?.run !== "function" || !Array.isArray(session.inputNames) || !Array.isArray(session.outputNames)) {
+    wrongType("session", "an InferenceSession", session);
+  }
+  if (typeof prediction === "string") oneOf("prediction", prediction, predictions);
+  else if (typeof prediction?.skip !== "function" || typeof prediction.out !== "function") {
+    wrongType("prediction", `one of ${predictions.join(", ")}, or { skip(t), out(t) }`, prediction);
+  }
+  for (const name of ["modelTime", "encodeCondition"] as const) {
+    if (o[name] !== undefined && typeof o[name] !== "function") wrongType(name, "a function", o[name]);
+  }
+  const given = options<InputNames>("inputs", o.inputs ?? {}, ["sample", "timestep", "condition"]);
+  const names = signature(session, given, o.output);
+  if (encodeCondition === undefined) checkLabelInput(names, session);
+
+  /** Runs the network on `x`; `conditions` are encoded one after the other along the batch. */
+  async function run(input: DenoiserInput<C>, x: Float32Array, batch: number, conditions: readonly (C | undefined)[]) {
+    const dims = [batch, ...input.shape.slice(1)];
+    const time = o.modelTime === undefined ? input.modelTime : o.modelTime(input.t);
+    return enqueue([ort.Tensor, session], input.signal, async () => {
+      const own: TensorLike[] = [];
+      const make: MakeTensor = (type, data, size) => {
+        const tensor = new ort.Tensor(type, data, size) as TensorLike;
+        own.push(tensor);
+        return tensor;
+      };
+      let outputs: Record<string, TensorLike> = {};
+      try {
+        const feeds: Feeds = {
+          [names.sample.name]: make(names.sample.type, sampleData(names.sample, x), dims),
+          [names.timestep.name]: timestep(make, names.timestep, time, batch),
+        };
+        const each = batch / conditions.length;
+        if (encodeCondition === undefined) {
+          if (names.condition !== undefined) {
+            const labels = conditions.flatMap((c, i) => readLabels(i === 0 ? "condition" : "unconditional", c, each));
+            feeds[names.condition.name] = make(names.condition.type, integers(names.condition.type, labels), [batch]);
+          } else if (conditions.some((c) => c !== undefined)) {
+            const remedy = `its inputs: ${listInputs(session)}`;
+            throw new TypeError(`"condition": the network takes none; ${remedy}`);
+          }
+        } else {
+          const parts = conditions.map((c) => encodeCondition(c, each));
+          Object.assign(feeds, parts.length === 1 ? parts[0] : await join(make, parts[0] ?? {}, parts[1] ?? {}));
+        }
+        checkFeeds(session, feeds);
+        outputs = (await session.run(feeds)) as Record<string, TensorLike>;
+        return await read(names.output, outputs[names.output], dims, x.length);
+      } finally {
+        for (const tensor of [...own, ...Object.values(outputs)]) tensor?.dispose?.();
+      }
+    });
+  }
+
+  return {
+    prediction,
+    predict: (input) => run(input, input.x, input.shape[0] ?? 1, [input.condition]),
+    async predictGuided(input) {
+      const n = input.x.length;
+      const pair = new Float32Array(2 * n);
+      pair.set(input.x);
+      pair.set(input.x, n);
+      const both = await run(input, pair, 2 * (input.shape[0] ?? 1), [input.condition, input.unconditional]);
+      return { conditional: both.subarray(0, n), unconditional: both.subarray(n) };
+    },
+  };
+}
+
+function checkLabelInput({ condition, others }: Signature, session: SessionLike): void {
+  const integer = condition === undefined || condition.type === "int64" || condition.type === "int32";
+  if (others.length === 0 && integer && condition?.name !== "encoder_hidden_states") return;
+  const open = condition === undefined ? others : [condition.name, ...others];
+  throw new TypeError(
+    `"encodeCondition": needed to fill ${open.map((n) => JSON.stringify(n)).join(", ")}; the session's inputs are ${listInputs(session)}`,
+  );
+}
+
+function checkFeeds(session: SessionLike, feeds: Feeds): void {
+  for (const name of Object.keys(feeds)) {
+    if (session.inputNames.includes(name)) continue;
+    throw new TypeError(
+      `"encodeCondition": the session has no input ${show(name)}; its inputs: ${listInputs(session)}`,
+    );
+  }
+  const missing = session.inputNames.find((name) => feeds[name] === undefined);
+  if (missing !== undefined) {
+    throw new TypeError(`"encodeCondition": nothing for the input "${missing}"; its inputs: ${listInputs(session)}`);
+  }
+}
+
+function sampleData({ name, type }: Input, x: Float32Array): Float32Array | Uint16Array {
+  if (type === "float32") return x;
+  if (type === "float16") return toHalf(x);
+  throw new TypeError(`"inputs.sample": expected a float32 or float16 input, got ${type} for "${name}"`);
+}
+
+function timestep(make: MakeTensor, input: Input, time: number, batch: number) {
+  const { name, type } = input;
+  const dims = timestepDims(input, batch);
+  const count = dims.reduce((a, b) => a * b, 1);
+  if (typeof time !== "number") wrongType("modelTime", "a number", time);
+  if (!Number.isFinite(time)) wrongValue("modelTime", "a finite number", time);
+  if (type === "float32") return make(type, new Float32Array(count).fill(time), dims);
+  if (type === "float64") return make(type, new Float64Array(count).fill(time), dims);
+  if (type === "float16") return make(type, toHalf(new Float32Array(count).fill(time)), dims);
+  if (type !== "int64" && type !== "int32") {
+    throw new TypeError(`"inputs.timestep": expected a float or integer input, got ${type} for "${name}"`);
+  }
+  // t·M − 1 of t = (k + 1)/M misses k by some ulps for many k (7/100·100 = 7.000000000000001).
+  const nearest = Math.round(time);
+  if (Math.abs(time - nearest) > 1e-9 * Math.max(1, Math.abs(time))) {
+    const remedy = "take the plan from LoadedModel.plan, or give a grid whose times lie on the training steps";
+    wrongValue("modelTime", `an integer for the ${type} input "${name}"`, time, remedy);
+  }
+  return make(type, integers(type, new Array<number>(count).fill(nearest)), dims);
+}
+
+async function read(
+  name: string,
+  tensor: TensorLike | undefined,
+  dims: readonly number[],
+  length: number,
+): Promise<Float32Array> {
+  if (tensor === undefined) throw new Error(`the network gave no output "${name}"`);
+  const wanted = `expected float32 or float16 [${dims.join(", ")}], as the sample`;
+  const got = `${tensor.type} [${Array.from(tensor.dims ?? []).join(", ")}]`;
+  const matches =
+    tensor.dims === undefined || (tensor.dims.length === dims.length && dims.every((d, i) => d === tensor.dims[i]));
+  if (!matches) throw new RangeError(`output "${name}": ${wanted}, got ${got}`);
+  const data = await contents(tensor);
+  const half = tensor.type === "float16" && ArrayBuffer.isView(data);
+  if (!half && !(data instanceof Float32Array)) throw new TypeError(`output "${name}": ${wanted}, got ${got}`);
+  const values = data instanceof Float32Array ? data : fromHalf(data as ArrayBufferView);
+  if (values.length !== length) throw new RangeError(`output "${name}": ${wanted}, got ${values.length} values`);
+  // Disposing the tensor frees what it shares with the runtime, not this array: ONNX Runtime hands out CPU data as its own buffer.
+  return values;
+}
