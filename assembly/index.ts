@@ -6,6 +6,12 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
+// kernel
+export { exec } from "./kernel/exec";
+export { halfToSingle, singleToHalf } from "./kernel/half";
+export { dot, gram, squaredError, sumOfSquares } from "./kernel/reduce";
+export { absQuantile, clampScale } from "./kernel/select";
+
 // math
 export { lagrangeWeights } from "./math/lagrange";
 export { exp, expm1, log, phi, pow } from "./math/phi";
