@@ -35,6 +35,8 @@ function softplus(a: f64): f64 {
 
 /** Returns log alpha = −(beta1 − beta0) t²/4 − beta0 t/2, the integral of beta(t) = beta0 + (beta1 − beta0) t over −2. */
 export function linearLogAlpha(t: f64, beta0: f64, beta1: f64): f64 {
+  // A constant beta would give 0 · Infinity.
+  if (t === Infinity) return -Infinity;
   return -0.25 * t * ((beta1 - beta0) * t + 2.0 * beta0);
 }
 

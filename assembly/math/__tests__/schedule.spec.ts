@@ -102,6 +102,8 @@ describe("the linear schedule", () => {
     expect(linearTime(Infinity, 0.1, 20.0)).toBe(0.0);
     expect(linearTime(Infinity, 0.0, 20.0)).toBe(0.0);
     expect(linearTime(-Infinity, 0.1, 20.0)).toBe(Infinity);
+    expect(linearLogAlpha(Infinity, 0.1, 20.0)).toBe(-Infinity);
+    expect(linearLogAlpha(Infinity, 2.0, 2.0)).toBe(-Infinity);
   });
 });
 
