@@ -350,7 +350,7 @@ describe("what a scheduler file may leave out or add", () => {
         },
       }),
     });
-    expect(full.plan()).toEqual(plain.plan());
+    expect(full.plan().toJSON()).toEqual(plain.plan().toJSON());
   });
 
   test("without betas they are linear from 1e-4 to 0.02, the output is the noise", async () => {
@@ -370,9 +370,11 @@ describe("what a scheduler file may leave out or add", () => {
 describe("a network that takes integer timesteps", () => {
   test.each(["int64", "int32"])("%s: the grid lies on training steps", async (type) => {
     const model = await loadModel({ ort: withTimestep(type), folder });
-    // Time-uniform from 1 to 0.001 in 4 steps: 749.25 → 749, 499.5 → 500 (half to even), 249.75 → 250.
-    expect(Array.from(model.plan({ steps: 4 }).grid)).toEqual([1, 0.75, 0.501, 0.251, 0.001]);
+    // Time-uniform from 1 to 0.001 in 4 steps: 749.25 → 749, 499.49999999999994 → 499, 249.75 → 250.
+    expect(Array.from(model.plan({ steps: 4 }).grid)).toEqual([1, 0.75, 0.5, 0.251, 0.001]);
     expect(Array.from(model.plan({ grid: [0.9004, 0.5, 0.1] }).grid)).toEqual([0.9, 0.5, 0.1]);
+    // Half to even, where the product is exact: 249.5 → 250, 124.5 → 124 (0.2505 and 0.1255 times 1000 are).
+    expect(Array.from(model.plan({ grid: [0.2505, 0.1255] }).grid)).toEqual([0.251, 0.125]);
   });
 
   test("a float network's grid is left as it is", async () => {

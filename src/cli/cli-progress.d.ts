@@ -1,0 +1,15 @@
+// The part of cli-progress 3 that the bar uses; the package has no types of its own.
+declare module "cli-progress" {
+  export class SingleBar {
+    constructor(options: {
+      format: string;
+      stream: NodeJS.WritableStream;
+      barCompleteChar?: string;
+      barIncompleteChar?: string;
+      hideCursor?: boolean;
+    });
+    start(total: number, value: number): void;
+    update(value: number): void;
+    stop(): void;
+  }
+}

@@ -1,0 +1,57 @@
+// The command line. Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted).
+import { infoHelp, runInfo } from "./info.ts";
+import { runSample, sampleHelp } from "./sample.ts";
+import { interrupted, UsageError } from "./usage.ts";
+
+declare const LIBRARY_VERSION: string;
+
+interface Command {
+  help: string;
+  run(argv: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+const commands: Record<string, Command> = {
+  sample: { help: sampleHelp, run: runSample },
+  info: { help: infoHelp, run: runInfo },
+};
+
+function help(): string {
+  const lines = Object.values(commands).map((command) => `  ${command.help.split("\n")[0]}`);
+  return `dc-solver ${LIBRARY_VERSION}\n\n${lines.join("\n")}\n\ndc-solver COMMAND --help lists a command's options`;
+}
+
+async function main([name, ...argv]: string[]): Promise<number> {
+  if (name === "--help" || name === "-h") return print(help());
+  if (name === "--version") return print(LIBRARY_VERSION);
+  const command = Object.hasOwn(commands, name ?? "") ? commands[name ?? ""] : undefined;
+  if (command === undefined) {
+    const problem = name === undefined ? "expected a command" : `unknown command "${name}"`;
+    return complain(2, `${problem}; commands: ${Object.keys(commands).join(", ")}. Try dc-solver --help`);
+  }
+  const controller = new AbortController();
+  // The second Ctrl-C does not wait for the model call that is under way.
+  process.on("SIGINT", () => (controller.signal.aborted ? process.exit(interrupted) : controller.abort()));
+  try {
+    await command.run(argv, controller.signal);
+    return 0;
+  } catch (error) {
+    if (controller.signal.aborted) return complain(interrupted, "interrupted");
+    const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof UsageError) return complain(2, `${text}\nTry dc-solver ${name} --help`);
+    return complain(1, text);
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function complain(code: number, text: string): number {
+  process.stderr.write(`dc-solver: ${text}\n`);
+  return code;
+}
+
+// A reader that has seen enough (| head) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.exitCode = await main(process.argv.slice(2));
