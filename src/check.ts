@@ -64,23 +64,27 @@ export function oneOf<const T extends string>(name: string, value: unknown, name
   return value as T;
 }
 
-/** Returns `value` if it is a plain object whose keys are all in `names`; a key with the value undefined counts as absent. */
-export function options<T extends object>(
-  name: string,
-  value: unknown,
-  names: readonly (keyof T & string)[],
-): Partial<T> {
+/** Returns `value` if it is an object that is no array. */
+export function object(name: string, value: unknown): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
     wrongType(name, "an object", value);
   }
-  for (const [key, entry] of Object.entries(value)) {
-    if (entry !== undefined && !(names as readonly string[]).includes(key)) {
-      throw new TypeError(
-        `"${key}": unknown option of ${name}; expected ${names.length === 0 ? "none" : names.join(", ")}`,
-      );
+  return value as Record<string, unknown>;
+}
+
+/** Returns `value` if it is an object whose keys are all in `names`; a key with the value undefined counts as absent. */
+export function options<T extends object>(name: string, value: unknown, names: readonly string[]): Partial<T> {
+  for (const [key, entry] of Object.entries(object(name, value))) {
+    if (entry !== undefined && !names.includes(key)) {
+      throw new TypeError(`"${key}": unknown option of ${name}; expected one of ${names.join(", ")}`);
     }
   }
   return value as Partial<T>;
+}
+
+/** Returns `value` if it is a list of steps, integers from 0 to `steps` − 1. */
+export function stepIndices(name: string, value: unknown, steps: number): readonly number[] {
+  return Array.from(numbers(name, value), (k, i) => integer(`${name}[${i}]`, k, 0, steps - 1));
 }
 
 /** Returns `value` if it is array-like with numbers only; the numbers themselves are the caller's to check. */

@@ -1,14 +1,8 @@
 // What the engine asks of a network: arrays in, arrays out. Nothing here knows ONNX.
 
-/** What a network's raw output means, given x = alpha·x₀ + sigma·ε. `score` is −ε/sigma, `v_prediction` alpha·ε − sigma·x₀, `flow_prediction` ε − x₀. */
-export type PredictionType = "epsilon" | "sample" | "v_prediction" | "score" | "flow_prediction";
+import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
 
-/** A prediction that is affine in the output: x₀ = skip(t)·x + out(t)·o, where the network was given in(t)·x (default 1). */
-export interface AffinePrediction {
-  skip(t: number): number;
-  out(t: number): number;
-  in?(t: number): number;
-}
+export type { AffinePrediction, PredictionType };
 
 /** One request to a network. */
 export interface DenoiserInput<C> {

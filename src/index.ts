@@ -1,0 +1,21 @@
+// Public surface of `dc-solver`: named re-exports only.
+export type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "./denoisers/denoiser.ts";
+export { type MixtureOptions, mixtureDenoiser } from "./denoisers/mixture.ts";
+export { type Spacing, timeGrid } from "./diffusion/grid.ts";
+export { gaussianNoise } from "./diffusion/noise.ts";
+export { edmPreconditioning } from "./diffusion/prediction.ts";
+export { edm, flow, type NoiseSchedule, vpCosine, vpDiscrete, vpLinear } from "./diffusion/schedule.ts";
+export { compensate } from "./plan/compensate.ts";
+export { planFromJSON } from "./plan/json.ts";
+export type { Clip, Combine, Draw, Evaluate, Operation, Output, Plan, PlanOptions, PlanStep } from "./plan/plan.ts";
+export { NonFiniteError, type StepEvent } from "./sampling/run.ts";
+export {
+  type SampleOptions,
+  type SampleResult,
+  type SamplingRun,
+  sample,
+  sampleSteps,
+  startSampling,
+} from "./sampling/sample.ts";
+export { createPlan } from "./solvers/index.ts";
+export { useWasm } from "./wasm/module.ts";

@@ -1,0 +1,149 @@
+// A plan: the straight-line program of one sampling run, in single-assignment form, grouped by step.
+// It is plain data. Solvers write it (tracer), `compensate` rewrites it, `lower` turns it into slots, nothing executes it directly.
+import type { Spacing } from "../diffusion/grid.ts";
+import type { Point, Space } from "../diffusion/prediction.ts";
+import type { NoiseSchedule } from "../diffusion/schedule.ts";
+
+export type { Point, Space };
+
+/** A value of the plan: the start state is 0, every operation writes the next number. */
+export type ValueId = number;
+
+/** One model call: `to` is its output converted to `space`, at state `x`. */
+export interface Evaluate extends Point {
+  readonly kind: "evaluate";
+  readonly to: ValueId;
+  readonly x: ValueId;
+  /** What the network is told. */
+  readonly modelTime: number;
+  readonly space: Space;
+}
+
+/** to = Σ coefficient · from, each value at most once. */
+export interface Combine {
+  readonly kind: "combine";
+  readonly to: ValueId;
+  readonly terms: readonly (readonly [coefficient: number, from: ValueId])[];
+  /** Set on a dynamic compensation: the model output that `to` replaces from here on. */
+  readonly replaces?: ValueId;
+}
+
+/** A tensor of standard normals: number `draw` (1, 2, …) of the run; 0 is the initial noise. */
+export interface Draw {
+  readonly kind: "draw";
+  readonly to: ValueId;
+  readonly draw: number;
+}
+
+/**
+ * Dynamic thresholding, batch item by batch item: s = max(quantile(|from|, ratio), maxValue), to = clamp(from, −s, s)·maxValue/s.
+ * Source: Saharia et al. 2022 (Imagen), section 2.3.
+ */
+export interface Clip {
+  readonly kind: "clip";
+  readonly to: ValueId;
+  readonly from: ValueId;
+  readonly ratio: number;
+  readonly maxValue: number;
+}
+
+export type Operation = Evaluate | Combine | Draw | Clip;
+
+/** A model output as the solver sees it: `value` enters its formulas, `denoised` is the same as x₀, thresholded. */
+export interface Output {
+  readonly t: number;
+  readonly value: ValueId;
+  readonly denoised: ValueId;
+}
+
+/** One step of the grid, from `start` to `end`. */
+export interface PlanStep {
+  readonly start: Point;
+  readonly end: Point;
+  readonly operations: readonly Operation[];
+  /** The model outputs that came to be in this step, oldest first; a corrector's belongs to the step it corrects. */
+  readonly outputs: readonly Output[];
+  /** The state at `end`. */
+  readonly state: ValueId;
+}
+
+/** Settings of dynamic thresholding: quantile and least bound. */
+export interface Thresholding {
+  readonly ratio?: number;
+  readonly maxValue?: number;
+}
+
+/** What `createPlan` takes. Which solver takes what, with defaults: docs/solvers.md. */
+export interface PlanOptions {
+  schedule: NoiseSchedule;
+  /** Number of steps, with `spacing`; or an explicit `grid` of steps + 1 decreasing times. */
+  steps?: number;
+  spacing?: Spacing;
+  grid?: ArrayLike<number>;
+  solver?: "unipc" | "ddim" | "dpmpp" | (string & {});
+  order?: number;
+  eta?: number;
+  variant?: "bh1" | "bh2";
+  predict?: Space;
+  corrector?: boolean;
+  disableCorrector?: readonly number[];
+  lowerOrderFinal?: boolean;
+  thresholding?: Thresholding;
+  ratios?: readonly number[];
+  dcOrder?: number;
+}
+
+/** A finished plan. Frozen; share it between runs as you like. */
+export interface Plan {
+  /** Number of model calls; a guided pair counts once. */
+  readonly nfe: number;
+  /** Number of standard-normal tensors it consumes beside the initial noise. */
+  readonly draws: number;
+  /** The times, noise to data, steps + 1 of them. */
+  readonly grid: Float64Array;
+  /** What made it, defaults filled in; `createPlan(plan.options)` gives the same bits. */
+  readonly options: Readonly<PlanOptions>;
+  readonly steps: readonly PlanStep[];
+  /** Returns the plan as JSON: `{ kind: "dc-solver/plan", version: 1, options, grid, steps, digest }`. */
+  toJSON(): unknown;
+}
+
+/** Returns the values an operation reads. */
+export function inputs(operation: Operation): readonly ValueId[] {
+  switch (operation.kind) {
+    case "evaluate":
+      return [operation.x];
+    case "combine":
+      return operation.terms.map(([, from]) => from);
+    case "clip":
+      return [operation.from];
+    case "draw":
+      return [];
+  }
+}
+
+/** Returns the operation with its values renamed. */
+export function rename(operation: Operation, name: (value: ValueId) => ValueId, to: ValueId): Operation {
+  switch (operation.kind) {
+    case "evaluate":
+      return { ...operation, to, x: name(operation.x) };
+    case "combine": {
+      const terms = operation.terms.map(([coefficient, from]) => [coefficient, name(from)] as const);
+      const { replaces } = operation;
+      return { ...operation, to, terms, ...(replaces === undefined ? {} : { replaces: name(replaces) }) };
+    }
+    case "clip":
+      return { ...operation, to, from: name(operation.from) };
+    case "draw":
+      return { ...operation, to };
+  }
+}
+
+/** Returns what an object of plain data becomes when nothing in it can be changed any more. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const entry of Object.values(value)) deepFreeze(entry);
+  }
+  return value;
+}

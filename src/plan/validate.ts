@@ -1,0 +1,130 @@
+// Refuses plans that cannot be right: values read before they are written, and steps that would not keep a clean signal clean.
+// With x = alpha·x₀ + sigma·ε, a state a·x_s + Σ b·x₀ + Σ e·ε + Σ c·z that claims to be at (alpha_t, sigma_t) must satisfy
+//   a·alpha_s + Σ b = alpha_t     and     (a·sigma_s + Σ e)² + Σ c² = sigma_t²
+// whatever the order of the method: exact for data at one point. A table with a wrong sign refuses to exist.
+import { inputs, type Operation, type PlanStep, type Point, type ValueId } from "./plan.ts";
+
+/** Coefficients of a state after inlining what the step itself computes: over the step's start state, outputs and noises. */
+interface Form {
+  state: number;
+  sample: number;
+  epsilon: number;
+  noise: Map<ValueId, number>;
+  /** Sums of magnitudes, in units of alpha and sigma: what a rounding error is small against. */
+  alphaScale: number;
+  sigmaScale: number;
+}
+
+// Coefficients are float64 and a few operations deep; order 6 on coarse grids cancels five digits.
+const tolerance = 1e-9;
+
+function atom(part: Partial<Form>): Form {
+  return { state: 0, sample: 0, epsilon: 0, noise: new Map(), alphaScale: 0, sigmaScale: 0, ...part };
+}
+
+function mix(terms: readonly (readonly [number, Form])[]): Form {
+  const sum = atom({});
+  for (const [c, form] of terms) {
+    sum.state += c * form.state;
+    sum.sample += c * form.sample;
+    sum.epsilon += c * form.epsilon;
+    for (const [z, weight] of form.noise) sum.noise.set(z, (sum.noise.get(z) ?? 0) + c * weight);
+    sum.alphaScale += Math.abs(c) * form.alphaScale;
+    sum.sigmaScale += Math.abs(c) * form.sigmaScale;
+  }
+  return sum;
+}
+
+function isAt(form: Form, start: Point, point: Point): boolean {
+  const alpha = form.state * start.alpha + form.sample;
+  const signal = form.state * start.sigma + form.epsilon;
+  let variance = signal * signal;
+  for (const c of form.noise.values()) variance += c * c;
+  return (
+    Math.abs(alpha - point.alpha) <= tolerance * (form.alphaScale + point.alpha) &&
+    Math.abs(Math.sqrt(variance) - point.sigma) <= tolerance * (form.sigmaScale + point.sigma) &&
+    signal >= -tolerance * form.sigmaScale
+  );
+}
+
+/**
+ * Checks that every value is written once and read later, that outputs and draws are numbered in order, and that every state
+ * is consistent with the noise level it claims.
+ * @throws RangeError naming the step.
+ */
+export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): void {
+  const fail = (k: number, what: string): never => {
+    throw new RangeError(`plan, step ${k}: ${what}`);
+  };
+  let written = 0;
+  let draws = 0;
+  let state: ValueId = 0;
+  const outputs = new Map<ValueId, "sample" | "epsilon">();
+  const defined = (value: ValueId) => Number.isInteger(value) && value >= 0 && value <= written;
+
+  for (const [k, step] of steps.entries()) {
+    const { start, end } = step;
+    if (start.t !== grid[k] || end.t !== grid[k + 1]) fail(k, "its times are not those of the grid");
+    // A network's output before thresholding is seen by the solver only through what follows from it.
+    const raw = new Set<ValueId>();
+    const made = new Map(step.outputs.map((o) => [o.value, o.value === o.denoised ? "sample" : "epsilon"] as const));
+    const forms = new Map<ValueId, Form>([
+      [state, atom({ state: 1, alphaScale: start.alpha, sigmaScale: start.sigma })],
+    ]);
+    const form = (value: ValueId): Form => {
+      const space = outputs.get(value);
+      if (space === "sample") return atom({ sample: 1, alphaScale: 1 });
+      if (space === "epsilon") return atom({ epsilon: 1, sigmaScale: 1 });
+      return forms.get(value) ?? fail(k, `value ${value} is neither its start state, nor an output, nor its own`);
+    };
+    const derive = (operation: Operation): Form | undefined => {
+      switch (operation.kind) {
+        case "draw":
+          if (operation.draw !== ++draws) fail(k, `draw ${operation.draw} is out of order`);
+          return atom({ noise: new Map([[operation.to, 1]]), sigmaScale: 1 });
+        case "evaluate":
+          if (!(operation.sigma > 0)) fail(k, "a model call without noise");
+          if (!isAt(form(operation.x), start, operation))
+            fail(k, `the state of the call at t = ${operation.t} is inconsistent`);
+          return undefined;
+        case "clip":
+          return undefined;
+        case "combine": {
+          if (operation.replaces !== undefined) checkCompensation(k, operation.replaces, operation.terms);
+          return mix(operation.terms.map(([c, from]) => [c, raw.has(from) ? atom({}) : form(from)] as const));
+        }
+      }
+    };
+    const checkCompensation = (k: number, replaced: ValueId, terms: readonly (readonly [number, ValueId])[]) => {
+      const space = outputs.get(replaced);
+      const sum = terms.reduce((s, [c]) => s + c, 0);
+      const scale = terms.reduce((s, [c]) => s + Math.abs(c), 1);
+      if (
+        space === undefined ||
+        terms.some(([, from]) => outputs.get(from) !== space) ||
+        Math.abs(sum - 1) > tolerance * scale
+      ) {
+        fail(k, "a compensation is not an interpolation of model outputs");
+      }
+    };
+
+    for (const operation of step.operations) {
+      if (!inputs(operation).every(defined)) fail(k, `value ${operation.to} reads a value that does not exist yet`);
+      if (operation.to !== written + 1) fail(k, `value ${operation.to} is out of order`);
+      const derived = derive(operation);
+      written++;
+      if (operation.kind === "combine" && operation.replaces !== undefined) {
+        outputs.set(operation.to, outputs.get(operation.replaces) as "sample" | "epsilon");
+      } else if (made.has(operation.to)) {
+        outputs.set(operation.to, made.get(operation.to) as "sample" | "epsilon");
+      } else if (derived === undefined) raw.add(operation.to);
+      else forms.set(operation.to, derived);
+    }
+    for (const output of step.outputs) {
+      if (!outputs.has(output.value) || !defined(output.denoised)) fail(k, "an output does not exist");
+    }
+    if (!defined(step.state)) fail(k, "its state does not exist");
+    if (!isAt(form(step.state), start, end)) fail(k, `its state is inconsistent with t = ${end.t}`);
+    state = step.state;
+  }
+}

@@ -1,0 +1,179 @@
+// Three ways to drive a run: to the end, step by step, and turned inside out so that a server can run the network itself.
+import * as check from "../check.ts";
+import type { Denoiser, DenoiserInput } from "../denoisers/denoiser.ts";
+import { checkPrediction } from "../diffusion/prediction.ts";
+import type { Tensor } from "../wasm/engine.ts";
+import { Run, type RunOptions, type StepEvent } from "./run.ts";
+
+/** What `sample` takes. Arrays are row-major float32; a shape is `[batch, ...dims]`. */
+export interface SampleOptions<C> extends RunOptions {
+  denoiser: Denoiser<C>;
+  condition?: C;
+  unconditional?: C;
+  /** o = u + guidanceScale·(c − u) on the raw model output; default 1: the conditional output alone. */
+  guidanceScale?: number;
+  signal?: AbortSignal;
+  onStep?(event: StepEvent): void;
+}
+
+export interface SampleResult {
+  data: Float32Array;
+  shape: readonly number[];
+  /** Model calls; a guided pair is one. */
+  nfe: number;
+}
+
+const runNames = ["plan", "shape", "noise", "initial", "seed", "generator", "stepNoise", "guidanceScale", "engine"];
+const callNames = ["condition", "unconditional", "signal"];
+
+/**
+ * Returns the sample that a plan draws from a network.
+ * @throws (rejects) TypeError, RangeError before the first model call; NonFiniteError; `signal.reason` on abort; what the denoiser throws.
+ */
+export async function sample<C>(o: SampleOptions<C>): Promise<SampleResult> {
+  const steps = drive(o, o?.onStep !== undefined);
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * Yields an event after every step and returns the sample.
+ * @throws (rejects) as `sample` does. Leaving the loop early gives the run's memory back.
+ */
+export function sampleSteps<C>(o: SampleOptions<C>): AsyncGenerator<StepEvent, SampleResult> {
+  return drive(o, true);
+}
+
+async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<StepEvent, SampleResult> {
+  check.options("sample", o, [...runNames, ...callNames, "denoiser", "onStep"]);
+  const denoiser = checkDenoiser<C>(o.denoiser);
+  if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
+  checkCall(o);
+  o.signal?.throwIfAborted();
+  const run = new Run(o, denoiser.prediction, observe);
+  try {
+    while (run.pending !== undefined) {
+      o.signal?.throwIfAborted();
+      const outputs = await predict(denoiser, run, o);
+      o.signal?.throwIfAborted();
+      run.answer(outputs, outputs.length === 1 ? ["denoiser.predict"] : ["conditional", "unconditional"]);
+      for (const event of run.events.splice(0)) {
+        o.onStep?.(event);
+        yield event;
+      }
+    }
+    return { data: run.result as Float32Array, shape: run.shape, nfe: run.nfe };
+  } finally {
+    run.dispose();
+  }
+}
+
+/** Returns the outputs of the pending call: one, or the guided pair, conditional first. */
+async function predict<C>(denoiser: Denoiser<C>, run: Run, o: SampleOptions<C>): Promise<Tensor[]> {
+  const input = (condition: C | undefined) => request(run, condition, o.signal);
+  if (run.pending?.outputs === 1) return [await denoiser.predict(input(o.condition))];
+  const unconditional = o.unconditional as C;
+  if (denoiser.predictGuided !== undefined) {
+    const pair = check.object(
+      "denoiser.predictGuided",
+      await denoiser.predictGuided({ ...input(o.condition), unconditional }),
+    );
+    return [pair.conditional as Tensor, pair.unconditional as Tensor];
+  }
+  // The first output is copied before the second call: a denoiser may reuse its buffer.
+  const conditional = await denoiser.predict(input(o.condition));
+  const kept = ArrayBuffer.isView(conditional) ? (conditional as Tensor).slice() : conditional;
+  o.signal?.throwIfAborted();
+  return [kept, await denoiser.predict(input(unconditional))];
+}
+
+function request<C>(run: Run, condition: C | undefined, signal: AbortSignal | undefined): DenoiserInput<C> {
+  const { t, modelTime } = (run.pending as NonNullable<Run["pending"]>).call;
+  const x = run.input() as Float32Array;
+  return { x, shape: run.shape, t, modelTime, condition, ...(signal === undefined ? {} : { signal }) };
+}
+
+/** A run whose network the caller runs. */
+export interface SamplingRun<C> {
+  /** What to evaluate: one request, or the guided pair, conditional first; empty when the run has ended. */
+  readonly requests: readonly (DenoiserInput<C> & { branch: "conditional" | "unconditional" })[];
+  /** Takes one output for each request, in their order, and returns the newest step that ended with it, if one did. */
+  answer(outputs: readonly Float32Array[]): StepEvent | undefined;
+  /** The sample, once the run has ended. */
+  readonly result: SampleResult | undefined;
+  /** Gives the memory of an unfinished run back. */
+  dispose(): void;
+}
+
+/**
+ * Returns a run that asks for model outputs instead of calling a denoiser, so that a server can put different requests into one batch.
+ * @throws TypeError, RangeError; `answer` also NonFiniteError, and `signal.reason` once aborted.
+ */
+export function startSampling<C>(
+  o: Omit<SampleOptions<C>, "denoiser" | "onStep"> & { prediction: Denoiser["prediction"] },
+): SamplingRun<C> {
+  check.options("startSampling", o, [...runNames, ...callNames, "prediction"]);
+  if (o.prediction === undefined) throw new TypeError('"prediction": required');
+  const prediction = checkPrediction(o.prediction);
+  checkCall(o);
+  o.signal?.throwIfAborted();
+  const run = new Run(o, prediction, true);
+  const ask = (): SamplingRun<C>["requests"] => {
+    if (run.pending === undefined) return [];
+    const conditional = { ...request(run, o.condition, o.signal), branch: "conditional" as const };
+    if (run.pending.outputs === 1) return [conditional];
+    return [conditional, { ...request(run, o.unconditional, o.signal), branch: "unconditional" }];
+  };
+  let requests = ask();
+  let result: SampleResult | undefined;
+  return {
+    get requests() {
+      return requests;
+    },
+    get result() {
+      return result;
+    },
+    answer(outputs) {
+      if (requests.length === 0) throw new Error("answer: the run has ended");
+      o.signal?.throwIfAborted();
+      if (!Array.isArray(outputs))
+        check.wrongType("outputs", "an array with one Float32Array for each request", outputs);
+      if (outputs.length !== requests.length) {
+        throw new RangeError(`"outputs": expected one for each of ${requests.length} requests, got ${outputs.length}`);
+      }
+      try {
+        run.answer(outputs, ["outputs[0]", "outputs[1]"]);
+      } finally {
+        requests = ask();
+      }
+      if (run.result !== undefined) result = { data: run.result, shape: run.shape, nfe: run.nfe };
+      return run.events.splice(0).at(-1);
+    },
+    dispose() {
+      run.dispose();
+      requests = [];
+    },
+  };
+}
+
+function checkDenoiser<C>(value: unknown): Denoiser<C> {
+  if (value === undefined) throw new TypeError('"denoiser": required');
+  const denoiser = check.object("denoiser", value) as unknown as Denoiser<C>;
+  checkPrediction(denoiser.prediction, "denoiser.prediction");
+  if (typeof denoiser.predict !== "function") check.wrongType("denoiser.predict", "a function", denoiser.predict);
+  if (denoiser.predictGuided !== undefined && typeof denoiser.predictGuided !== "function") {
+    check.wrongType("denoiser.predictGuided", "a function", denoiser.predictGuided);
+  }
+  return denoiser;
+}
+
+function checkCall(o: { guidanceScale?: number; unconditional?: unknown; signal?: AbortSignal }): void {
+  if ((o.guidanceScale ?? 1) !== 1 && o.unconditional === undefined) {
+    throw new TypeError('"unconditional": required where "guidanceScale" is not 1');
+  }
+  if (o.signal !== undefined && typeof o.signal?.throwIfAborted !== "function") {
+    check.wrongType("signal", "an AbortSignal", o.signal);
+  }
+}

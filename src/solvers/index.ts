@@ -1,0 +1,109 @@
+// The registry, and createPlan over it. A new solver is one file beside this one and one entry of the list below.
+import * as check from "../check.ts";
+import { checkGrid, spacings, timeGrid } from "../diffusion/grid.ts";
+import { checkSchedule, type NoiseSchedule } from "../diffusion/schedule.ts";
+import { checkRatios, compensate } from "../plan/compensate.ts";
+import { finishPlan } from "../plan/json.ts";
+import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
+import { Trace } from "../plan/tracer.ts";
+import { ddim } from "./ddim.ts";
+import { dpmpp } from "./dpmpp.ts";
+import type { GridPoint, Solver } from "./solver.ts";
+import { unipc } from "./unipc.ts";
+
+/** Every solver, in the order in which the documentation lists them. */
+export const solvers: readonly Solver[] = [unipc, dpmpp, ddim] as unknown as readonly Solver[];
+
+/** Options of every solver; the others are the solver's own. */
+export const commonOptions = [
+  ...(["schedule", "steps", "spacing", "grid", "solver"] as const),
+  ...(["predict", "lowerOrderFinal", "thresholding", "ratios", "dcOrder"] as const),
+];
+
+/**
+ * Returns the solver of a name or alias.
+ * @throws RangeError listing the valid names.
+ */
+export function findSolver(name: unknown): Solver {
+  if (typeof name !== "string") check.wrongType("solver", "the name of a solver", name);
+  const found = solvers.find((s) => s.name === name || s.aliases.includes(name));
+  if (found === undefined) {
+    check.oneOf(
+      "solver",
+      name,
+      solvers.map((s) => s.name),
+    );
+    throw new RangeError(`"solver": ${name}`);
+  }
+  return found;
+}
+
+/**
+ * Returns the plan of a sampling run: which model calls, which combinations, which draws, with all their coefficients.
+ * @throws TypeError for a missing, unknown or wrongly typed option, RangeError for a value that is not allowed.
+ */
+export function createPlan(options: PlanOptions): Plan {
+  const head = check.object("options", options);
+  const solver = findSolver(head.solver ?? "unipc");
+  const own = Object.keys(solver.options);
+  const given = check.options(`solver "${solver.name}"`, head, [...commonOptions, ...own]) as Partial<PlanOptions>;
+  if (given.schedule === undefined) throw new TypeError('"schedule": required, for example vpDiscrete()');
+  const schedule = checkSchedule(given.schedule, "schedule");
+  const { grid, placed } = placeGrid(given, schedule);
+  const steps = grid.length - 1;
+
+  const settings: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(solver.options)) {
+    const value = (given as Record<string, unknown>)[name];
+    settings[name] = value === undefined ? option.default : option.check(name, value, steps);
+  }
+  const predict = check.oneOf("predict", given.predict ?? "sample", ["sample", "epsilon"]);
+  const lowerOrderFinal = check.boolean("lowerOrderFinal", given.lowerOrderFinal ?? true);
+  const thresholding = given.thresholding === undefined ? undefined : checkThresholding(given.thresholding);
+  const dcOrder = check.integer("dcOrder", given.dcOrder ?? 2, 1);
+  const ratios = given.ratios === undefined ? undefined : checkRatios(given.ratios, steps, dcOrder);
+
+  const points = Array.from(grid, (t) => gridPoint(schedule, t));
+  if (predict === "epsilon" && !points.every((p) => Number.isFinite(p.lambda))) {
+    const remedy = 'use "sample", or a grid between them';
+    check.wrongValue("predict", '"sample" on a grid that reaches alpha = 0 or sigma = 0', predict, remedy);
+  }
+  const trace = new Trace(schedule, grid, predict, thresholding);
+  solver.build(trace, { schedule, points, predict, lowerOrderFinal }, settings);
+
+  const filled = { schedule, ...placed, solver: solver.name, ...settings, predict, lowerOrderFinal, dcOrder };
+  const plan = finishPlan({ ...filled, ...(thresholding && { thresholding }) } as PlanOptions, grid, trace.steps);
+  return ratios === undefined ? plan : compensate(plan, ratios, dcOrder);
+}
+
+/** Returns the times, and the options that stand for them: `steps` with either `spacing` or `grid`. */
+function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule) {
+  if (given.grid === undefined) {
+    if (given.steps === undefined) throw new TypeError('"steps": required where no "grid" is given');
+    const steps = check.integer("steps", given.steps, 1);
+    const spacing = check.oneOf("spacing", given.spacing ?? "time_uniform", spacings);
+    return { grid: timeGrid(schedule, steps, spacing), placed: { steps, spacing } };
+  }
+  if (given.spacing !== undefined) throw new TypeError('"spacing": expected none beside an explicit "grid"');
+  const grid = checkGrid(given.grid, "grid", schedule);
+  const steps = grid.length - 1;
+  if (given.steps !== undefined && check.integer("steps", given.steps, 1) !== steps) {
+    check.wrongValue("steps", `${steps}, as "grid" has`, given.steps);
+  }
+  return { grid, placed: { steps, grid: Array.from(grid) } };
+}
+
+function checkThresholding(value: unknown): Required<Thresholding> {
+  const given = check.options<Thresholding>("thresholding", value, ["ratio", "maxValue"]);
+  const ratio = check.number(
+    "thresholding.ratio",
+    given.ratio ?? 0.995,
+    "a number from 0 to 1",
+    (v) => v >= 0 && v <= 1,
+  );
+  return { ratio, maxValue: check.positive("thresholding.maxValue", given.maxValue ?? 1) };
+}
+
+function gridPoint(schedule: NoiseSchedule, t: number): GridPoint {
+  return { t, alpha: schedule.alpha(t), sigma: schedule.sigma(t), lambda: schedule.lambda(t) };
+}
