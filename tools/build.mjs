@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
+import { notices } from "./notices.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -36,7 +37,7 @@ async function buildBundles() {
     chunkNames: "shared/[name]-[hash]",
   });
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  await build({
+  const cli = await build({
     ...common,
     entryPoints: { cli: "src/cli/main.ts" },
     outdir: "dist",
@@ -49,6 +50,7 @@ async function buildBundles() {
     },
     metafile: true,
   });
+  writeFileSync("THIRD-PARTY-NOTICES", notices([cli.metafile]));
   const tsc = join("node_modules", "typescript", "bin", "tsc");
   execFileSync(process.execPath, [tsc, "--project", "tsconfig.types.json"], { stdio: "inherit" });
 }
