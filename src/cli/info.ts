@@ -63,7 +63,7 @@ function describe(operation: Operation): string {
   switch (operation.kind) {
     case "evaluate": {
       const { to, x, space, modelTime } = operation;
-      return `${value(to)} = ${space} by the network at ${value(x)}, told ${modelTime}`;
+      return `${value(to)} = ${space === "sample" ? "x₀" : "ε"} by the network at ${value(x)}, told ${modelTime}`;
     }
     case "combine": {
       const terms = operation.terms.map(([c, from]) => `${c < 0 ? "−" : "+"} ${Math.abs(c)} ${value(from)}`).join(" ");

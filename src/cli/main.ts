@@ -29,8 +29,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
     return complain(2, `${problem}; commands: ${Object.keys(commands).join(", ")}. Try dc-solver --help`);
   }
   const controller = new AbortController();
-  // The second Ctrl-C does not wait for the model call that is under way.
-  process.on("SIGINT", () => (controller.signal.aborted ? process.exit(interrupted) : controller.abort()));
+  // Once: without a listener the second Ctrl-C ends the process at once, even in the middle of a model call.
+  process.once("SIGINT", () => controller.abort());
   try {
     await command.run(argv, controller.signal);
     return 0;

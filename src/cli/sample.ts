@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Denoiser } from "../denoisers/denoiser.ts";
 import { loadModel } from "../onnx/load-model.ts";
 import { sample } from "../sampling/sample.ts";
+import { findSolver } from "../solvers/index.ts";
 import { checkPlace, isPicture, png, tile, writeWhole } from "./picture.ts";
 import { startProgress } from "./progress.ts";
 import { loadOrt, modelFolder, type Provider, providers } from "./runtime.ts";
@@ -26,7 +27,7 @@ export const sampleHelp = `dc-solver sample: draws samples and writes them as on
 
   --model DIR        model folder in the diffusers layout, a path or a URL (the bundled digits)
   --solver NAME      ${defaults.solver}; others: see "dc-solver info"
-  --steps N          model calls of a single-call-a-step solver (${defaults.steps})
+  --steps N          steps, one model call each (${defaults.steps})
   --guidance W       classifier-free guidance scale, 1 = off (${defaults.guidance})
   --class K          a label, or all: one after the other (${defaults.class})
   --count N          number of samples (${defaults.count})
@@ -37,7 +38,7 @@ export const sampleHelp = `dc-solver sample: draws samples and writes them as on
   --json             the result as JSON on stdout
   --help`;
 
-/** Time spent in the network, in seconds, and number of calls. */
+/** Seconds spent in the network, and in neither network nor solver (the event loop's turn). */
 interface Clock {
   seconds: number;
   elsewhere: number;
@@ -97,6 +98,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
   const provider = text.provider as Provider;
   if (!providers.includes(provider)) throw new UsageError(`--provider: expected wasm or webgpu, got "${provider}"`);
   const { out = "", solver = "" } = text;
+  blameUsage(() => findSolver(solver));
   if (out === "") throw new UsageError('--out: expected a file name, got ""');
   await checkPlace("--out", out);
   const ratios = await readRatios(text.ratios ?? "auto");
