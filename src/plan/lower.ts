@@ -27,11 +27,16 @@ export interface Program {
   readonly start: Slot;
   readonly coefficients: Float64Array;
   readonly instructions: readonly Instruction[];
+  /** Where the weights of each compensation lie in the coefficient table, in the plan's order. */
+  readonly compensations: readonly (readonly number[])[];
 }
 
 /** An instruction before it has slots. */
 type Line =
-  | { kind: "exec"; operations: { to: ValueId; terms: (readonly [coefficient: number, from: ValueId])[] }[] }
+  | {
+      kind: "exec";
+      operations: { to: ValueId; terms: (readonly [coefficient: number, from: ValueId])[]; compensation: boolean }[];
+    }
   | { kind: "evaluate"; call: Evaluate; step: number; x: ValueId; outputs: ValueId[] }
   | { kind: "draw"; to: ValueId; draw: number }
   | { kind: "clip"; to: ValueId; from: ValueId; ratio: number; maxValue: number }
@@ -62,10 +67,10 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
   let fresh = plan.steps.reduce((most, s) => Math.max(most, s.state, ...s.operations.map((o) => o.to)), 0);
   let denoised: ValueId | undefined;
   const ends: Line[] = [];
-  const exec = (to: ValueId, terms: (readonly [number, ValueId])[]) => {
+  const exec = (to: ValueId, terms: (readonly [number, ValueId])[], compensation = false) => {
     const last = lines.at(-1);
-    if (last?.kind === "exec") last.operations.push({ to, terms });
-    else lines.push({ kind: "exec", operations: [{ to, terms }] });
+    if (last?.kind === "exec") last.operations.push({ to, terms, compensation });
+    else lines.push({ kind: "exec", operations: [{ to, terms, compensation }] });
   };
   // Ends of steps come after the block program that made their states, so that a pass is never split for them.
   const flush = () => lines.push(...ends.splice(0));
@@ -73,12 +78,11 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
   for (const [step, { operations, outputs, state }] of plan.steps.entries()) {
     for (const operation of operations) {
       switch (operation.kind) {
-        case "combine":
-          exec(
-            operation.to,
-            operation.terms.map(([c, from]) => [c, name(from)] as const),
-          );
+        case "combine": {
+          const terms = operation.terms.map(([c, from]) => [c, name(from)] as const);
+          exec(operation.to, terms, operation.replaces !== undefined);
           break;
+        }
         case "draw": {
           // It reads nothing, so it may run before the open block program.
           const line = { kind: "draw", to: operation.to, draw: operation.draw } as const;
@@ -182,6 +186,7 @@ function allocate(lines: Line[]): Program {
     else full.give(slot);
   };
   const coefficients: number[] = [];
+  const compensations: number[][] = [];
   const term = ([c, from]: readonly [number, Slot]) => ({ coefficient: coefficients.push(c) - 1, from });
 
   const start = put(0);
@@ -214,7 +219,7 @@ function allocate(lines: Line[]): Program {
       }
       case "exec": {
         const operations: LinearOperation[] = [];
-        for (const [j, { to, terms }] of line.operations.entries()) {
+        for (const [j, { to, terms, compensation }] of line.operations.entries()) {
           const later = new Set(line.operations.slice(j + 1).flatMap((o) => o.terms.map(([, from]) => from)));
           let list = terms.map(([c, from]) => [c, place(from)] as const);
           let partial: number | undefined;
@@ -225,7 +230,9 @@ function allocate(lines: Line[]): Program {
             list = [[1, -1 - partial], ...list.slice(maxTerms)];
           }
           for (const [, from] of terms) if (dead(from) && !later.has(from)) drop(from);
-          operations.push({ out: put(to), terms: list.map(term) });
+          const placed = list.map(term);
+          if (compensation) compensations.push(placed.map((t) => t.coefficient));
+          operations.push({ out: put(to), terms: placed });
           if (partial !== undefined) block.give(partial);
         }
         return { kind: "exec", operations };
@@ -233,7 +240,14 @@ function allocate(lines: Line[]): Program {
     }
   };
   const instructions = lines.map(lowered);
-  return { slots: full.size, scratch: block.size, start, coefficients: Float64Array.from(coefficients), instructions };
+  return {
+    slots: full.size,
+    scratch: block.size,
+    start,
+    coefficients: Float64Array.from(coefficients),
+    instructions,
+    compensations,
+  };
 }
 
 /** Numbers that are taken and given back, lowest first. */

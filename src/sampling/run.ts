@@ -55,6 +55,14 @@ export interface RunOptions {
   engine?: unknown;
 }
 
+/** A place in a run; see `Run.save`. */
+export interface SavedRun {
+  readonly at: number;
+  readonly nfe: number;
+  readonly pending: Run["pending"];
+  readonly slots: Tensor;
+}
+
 export class Run {
   readonly plan: Plan;
   readonly shape: readonly number[];
@@ -71,7 +79,16 @@ export class Run {
   private at = 0;
   private open = true;
 
-  constructor(o: RunOptions, prediction: PredictionType | AffinePrediction, observe: boolean) {
+  /**
+   * @param observe whether `events` are wanted
+   * @param reusable whether the run keeps its memory when it ends, to be restored
+   */
+  constructor(
+    o: RunOptions,
+    prediction: PredictionType | AffinePrediction,
+    observe: boolean,
+    private readonly reusable = false,
+  ) {
     this.plan = checkPlan(o.plan);
     this.shape = check.shape("shape", o.shape);
     this.length = this.shape.reduce((product, n) => product * n, 1);
@@ -91,7 +108,7 @@ export class Run {
       // Variance exploding (alpha = 1): noise of the first level. Elsewhere alpha² + sigma² = 1 or alpha = 0 stands for "all noise".
       const { alpha, sigma } = (this.plan.steps[0] as PlanStep).start;
       if (o.initial === undefined && alpha === 1) this.machine.scale(this.program.start, sigma);
-      this.advance();
+      this.walk();
     });
   }
 
@@ -104,6 +121,12 @@ export class Run {
 
   /** Takes the outputs of the pending call, conditional first, and goes on. Nothing is changed if they are of the wrong kind. */
   answer(outputs: readonly Tensor[], names: readonly string[]): void {
+    this.take(outputs, names);
+    this.advance();
+  }
+
+  /** Takes the outputs of the pending call without going on. */
+  take(outputs: readonly Tensor[], names: readonly string[]): void {
     const instruction = this.program.instructions[this.at];
     if (!this.open || instruction?.kind !== "evaluate") throw new Error("the run has ended");
     const { call, step } = instruction;
@@ -113,10 +136,33 @@ export class Run {
         this.machine.write(slot, tensors[i] as Tensor);
         if (!this.machine.isFinite(slot)) throw new NonFiniteError("the model's output", step, call.t);
       }
-      this.nfe++;
-      this.at++;
-      this.advance();
     });
+    this.nfe++;
+    this.at++;
+    this.pending = undefined;
+  }
+
+  /** Goes on to the next model call, or to the end. */
+  advance(): void {
+    this.guard(() => this.walk());
+  }
+
+  /** Overwrites the weights of the plan's compensation number `index`, newest output first. */
+  setCompensation(index: number, weights: readonly number[]): void {
+    for (const [i, coefficient] of (this.program.compensations[index] ?? []).entries()) {
+      this.machine.setCoefficient(coefficient, weights[i] as number);
+    }
+  }
+
+  /** Returns all there is to come back to this place: how far the run is and its slots. Draws are not undone. */
+  save(): SavedRun {
+    return { at: this.at, nfe: this.nfe, pending: this.pending, slots: this.machine.save() };
+  }
+
+  restore({ at, nfe, pending, slots }: SavedRun): void {
+    Object.assign(this, { at, nfe, pending, result: undefined });
+    this.events.length = 0;
+    this.machine.restore(slots);
   }
 
   /** Gives the memory back. A run that has ended or failed has done so itself. */
@@ -127,7 +173,7 @@ export class Run {
     this.machine.release();
   }
 
-  private advance(): void {
+  private walk(): void {
     const { instructions } = this.program;
     for (; this.at < instructions.length; this.at++) {
       const instruction = instructions[this.at];
@@ -151,7 +197,7 @@ export class Run {
     }
     const last = instructions.at(-1);
     if (last?.kind === "step") this.result = this.machine.read(last.state) as Float32Array;
-    this.dispose();
+    if (!this.reusable) this.dispose();
   }
 
   private endStep(step: number, state: number, denoised: number | undefined): void {

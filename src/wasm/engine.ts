@@ -41,6 +41,12 @@ export interface Machine {
   clip(to: Slot, from: Slot, ratio: number, maxValue: number): void;
   /** Returns whether every element is finite. */
   isFinite(slot: Slot): boolean;
+  /** Overwrites an entry of the coefficient table, between two block programs. */
+  setCoefficient(index: number, value: number): void;
+  /** Returns a copy of all slots. */
+  save(): Tensor;
+  /** Puts back what `save` returned. */
+  restore(saved: Tensor): void;
   release(): void;
 }
 
@@ -81,6 +87,7 @@ export const wasmEngine: Engine = {
     const floats = new Float32Array(exports.memory.buffer);
 
     const entries: number[] = [];
+    const coefficientWords: number[] = [];
     let word = tables >>> 2;
     for (const instruction of program.instructions) {
       entries.push(4 * word);
@@ -90,6 +97,7 @@ export const wasmEngine: Engine = {
         words[word++] = pointer(out);
         words[word++] = terms.length;
         for (const { coefficient, from } of terms) {
+          coefficientWords[coefficient] = word;
           floats[word++] = program.coefficients[coefficient] as number;
           words[word++] = pointer(from);
         }
@@ -99,6 +107,7 @@ export const wasmEngine: Engine = {
       const first = address(slot) >>> 2;
       return floats.subarray(first, first + length);
     };
+    const allSlots = () => floats.subarray(slots >>> 2, (slots + program.slots * slotStride) >>> 2);
     return {
       allocate: (length) => new Float32Array(length),
       write: (slot, data) => view(slot).set(data),
@@ -114,6 +123,11 @@ export const wasmEngine: Engine = {
         }
       },
       isFinite: (slot) => Number.isFinite(exports.sumOfSquares(address(slot), length)),
+      setCoefficient: (index, value) => {
+        floats[coefficientWords[index] as number] = value;
+      },
+      save: () => allSlots().slice(),
+      restore: (saved) => allSlots().set(saved),
       release: () => arena.release(),
     };
   },

@@ -20,11 +20,10 @@ export function referenceEngine(round?: (x: number) => number): Engine {
       const length = items * itemLength;
       const slots = Array.from({ length: program.slots }, () => new type(length));
       const scratch = Array.from({ length: program.scratch }, () => new type(length));
+      const coefficients = program.coefficients.slice();
       const at = (slot: Slot): Tensor => (slot < 0 ? scratch[-1 - slot] : slots[slot]) as Tensor;
       const linear = ({ out, terms }: LinearOperation) => {
-        const list = terms.map(
-          ({ coefficient, from }) => [f(program.coefficients[coefficient] as number), at(from)] as const,
-        );
+        const list = terms.map(({ coefficient, from }) => [f(coefficients[coefficient] as number), at(from)] as const);
         const to = at(out);
         for (let i = 0; i < length; i++) {
           let sum: number | undefined;
@@ -57,6 +56,21 @@ export function referenceEngine(round?: (x: number) => number): Engine {
           }
         },
         isFinite: (slot) => at(slot).every(Number.isFinite),
+        setCoefficient: (index, value) => {
+          coefficients[index] = value;
+        },
+        save() {
+          const all = new type(program.slots * length);
+          slots.forEach((slot, i) => {
+            all.set(slot, i * length);
+          });
+          return all;
+        },
+        restore(saved) {
+          slots.forEach((slot, i) => {
+            slot.set(saved.subarray(i * length, (i + 1) * length));
+          });
+        },
         release() {},
       };
     },
