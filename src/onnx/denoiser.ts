@@ -1,6 +1,7 @@
 // A Denoiser from a session of ONNX Runtime. Imports nothing of it: the runtime is handed in.
-import { oneOf, options, show, wrongType, wrongValue } from "../check.ts";
+import { options, show, wrongType, wrongValue } from "../check.ts";
 import type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "../denoisers/denoiser.ts";
+import { checkPrediction } from "../diffusion/prediction.ts";
 import { contents, type Feeds, integers, join, type MakeTensor, readLabels } from "./encode.ts";
 import { fromHalf, toHalf } from "./half.ts";
 import type { OrtLike, SessionLike, TensorLike } from "./ort.ts";
@@ -27,12 +28,10 @@ export interface OnnxDenoiserOptions<C> {
   encodeCondition?: (condition: C | undefined, batch: number) => Record<string, TensorLike>;
 }
 
-const predictions: readonly PredictionType[] = ["epsilon", "sample", "v_prediction", "score", "flow_prediction"];
-
 /**
- * Returns the denoiser of a network in ONNX Runtime. A guided pair is one batch of 2N, conditional half first. Runs of one runtime
- * wait for each other; a request that is aborted while it waits is dropped. Type and rank of the timestep are those of the session's
- * metadata, else float32 [batch].
+ * Returns the denoiser of a network in ONNX Runtime. A guided pair is one batch of 2N, conditional half first (two runs where the
+ * network declares a batch of N and no other). Runs of one runtime wait for each other; a request that is aborted while it waits is
+ * dropped. Type and rank of the timestep are those of the session's metadata, else float32 [batch].
  * @throws TypeError if an option is of the wrong kind, or if the session leaves open which input is which (the message lists them).
  */
 export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
@@ -50,16 +49,29 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
   if (typeof session?.run !== "function" || !Array.isArray(session.inputNames) || !Array.isArray(session.outputNames)) {
     wrongType("session", "an InferenceSession", session);
   }
-  if (typeof prediction === "string") oneOf("prediction", prediction, predictions);
-  else if (typeof prediction?.skip !== "function" || typeof prediction.out !== "function") {
-    wrongType("prediction", `one of ${predictions.join(", ")}, or { skip(t), out(t) }`, prediction);
-  }
+  checkPrediction(prediction, "prediction");
   for (const name of ["modelTime", "encodeCondition"] as const) {
     if (o[name] !== undefined && typeof o[name] !== "function") wrongType(name, "a function", o[name]);
   }
   const given = options<InputNames>("inputs", o.inputs ?? {}, ["sample", "timestep", "condition"]);
   const names = signature(session, given, o.output);
   if (encodeCondition === undefined) checkLabelInput(names, session);
+
+  /** Returns the inputs that say the conditions, one or the guided pair. */
+  async function encode(make: MakeTensor, conditions: readonly (C | undefined)[], batch: number): Promise<Feeds> {
+    const each = batch / conditions.length;
+    if (encodeCondition !== undefined) {
+      const [first = {}, second] = conditions.map((c) => encodeCondition(c, each));
+      return second === undefined ? first : join(make, first, second);
+    }
+    if (names.condition !== undefined) {
+      const { name, type } = names.condition;
+      const labels = conditions.flatMap((c, i) => readLabels(i === 0 ? "condition" : "unconditional", c, each));
+      return { [name]: make(type, integers(type, labels), [batch]) };
+    }
+    if (conditions.every((c) => c === undefined)) return {};
+    throw new TypeError(`"condition": the network takes none; its inputs: ${listInputs(session)}`);
+  }
 
   /** Runs the network on `x`; `conditions` are encoded one after the other along the batch. */
   async function run(input: DenoiserInput<C>, x: Float32Array, batch: number, conditions: readonly (C | undefined)[]) {
@@ -78,19 +90,7 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
           [names.sample.name]: make(names.sample.type, sampleData(names.sample, x), dims),
           [names.timestep.name]: timestep(make, names.timestep, time, batch),
         };
-        const each = batch / conditions.length;
-        if (encodeCondition === undefined) {
-          if (names.condition !== undefined) {
-            const labels = conditions.flatMap((c, i) => readLabels(i === 0 ? "condition" : "unconditional", c, each));
-            feeds[names.condition.name] = make(names.condition.type, integers(names.condition.type, labels), [batch]);
-          } else if (conditions.some((c) => c !== undefined)) {
-            const remedy = `its inputs: ${listInputs(session)}`;
-            throw new TypeError(`"condition": the network takes none; ${remedy}`);
-          }
-        } else {
-          const parts = conditions.map((c) => encodeCondition(c, each));
-          Object.assign(feeds, parts.length === 1 ? parts[0] : await join(make, parts[0] ?? {}, parts[1] ?? {}));
-        }
+        Object.assign(feeds, await encode(make, conditions, batch));
         checkFeeds(session, feeds);
         outputs = (await session.run(feeds)) as Record<string, TensorLike>;
         return await read(names.output, outputs[names.output], dims, x.length);
@@ -105,10 +105,16 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
     predict: (input) => run(input, input.x, input.shape[0] ?? 1, [input.condition]),
     async predictGuided(input) {
       const n = input.x.length;
+      const batch = input.shape[0] ?? 1;
+      if (names.sample.shape?.[0] === batch) {
+        // Exported with this batch size and no other: a pair does not fit.
+        const conditional = await run(input, input.x, batch, [input.condition]);
+        return { conditional, unconditional: await run(input, input.x, batch, [input.unconditional]) };
+      }
       const pair = new Float32Array(2 * n);
       pair.set(input.x);
       pair.set(input.x, n);
-      const both = await run(input, pair, 2 * (input.shape[0] ?? 1), [input.condition, input.unconditional]);
+      const both = await run(input, pair, 2 * batch, [input.condition, input.unconditional]);
       return { conditional: both.subarray(0, n), unconditional: both.subarray(n) };
     },
   };

@@ -154,6 +154,20 @@ describe("what a session is given", () => {
     expect(Array.from(pair?.unconditional ?? [])).toEqual([2, 4, 6, 8, 10, 12]);
   });
 
+  test("a guided pair is two runs where the network takes this batch size only", async () => {
+    const session = new FakeSession(usual, {
+      sample: ["float32", [2, 3]],
+      timestep: ["float32", [2]],
+      class_labels: ["int64", [2]],
+    });
+    const pair = await make(session).predictGuided?.({ ...request(), unconditional: [10, 10] });
+    expect(session.runs.map((run) => Array.from(run.class_labels?.data as BigInt64Array, Number))).toEqual([
+      [1, 2],
+      [10, 10],
+    ]);
+    expect(Array.from(pair?.unconditional ?? [])).toEqual([2, 4, 6, 8, 10, 12]);
+  });
+
   test("encodeCondition's tensors are joined along the batch, and stay the caller's", async () => {
     const session = new FakeSession(["sample", "timestep", "encoder_hidden_states"]);
     const made: ort.Tensor[] = [];
