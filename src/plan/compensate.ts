@@ -44,12 +44,29 @@ export function compensate(plan: Plan, ratios: readonly number[], dcOrder?: numb
   return finishPlan(options, plan.grid, rewrite(plan.steps, plan.grid, list, degree));
 }
 
-/** Returns the steps without compensation, then with the one that the ratios ask for. */
+/**
+ * Returns the plan with a compensation in every step that can have one, also where its weights are those of ratio 1, for a search
+ * that overwrites the weights. With the same weights its states have the bits of the plan that `compensate` gives.
+ */
+export function instrument(plan: Plan, dcOrder: number): Plan {
+  const ratios = plan.steps.map(() => 1);
+  return finishPlan(plan.options, plan.grid, rewrite(plan.steps, plan.grid, ratios, dcOrder, true));
+}
+
+/** Returns the weights of the newest dcOrder + 1 outputs, newest first, that compensate step k. */
+export function compensationWeights(grid: ArrayLike<number>, k: number, ratio: number, dcOrder: number): number[] {
+  const times = Array.from({ length: dcOrder + 1 }, (_, i) => grid[k - i] as number);
+  const [s0, s1] = times as [number, number];
+  return lagrangeWeights(times, s1 + ratio * (s0 - s1));
+}
+
+/** Returns the steps without compensation, then with the one that the ratios ask for, or with all that are possible. */
 function rewrite(
   steps: readonly PlanStep[],
   grid: Float64Array,
   ratios: readonly number[],
   degree: number,
+  everywhere = false,
 ): PlanStep[] {
   const names = new Map<ValueId, ValueId>([[0, 0]]);
   const name = (value: ValueId): ValueId => names.get(value) as ValueId;
@@ -60,19 +77,15 @@ function rewrite(
   return steps.map((step, k) => {
     const operations: Operation[] = [];
     const outputs: PlanStep["outputs"][number][] = [];
-    let pending = ratios[k] !== 1;
+    let pending = everywhere ? k >= degree : ratios[k] !== 1;
     const insert = () => {
       const newest = history[0];
       if (!pending || newest === undefined || newest.t !== grid[k]) return;
       pending = false;
-      const nodes = history.slice(0, degree + 1);
-      const [s0, s1] = [nodes[0]?.t as number, nodes[1]?.t as number];
-      const weights = lagrangeWeights(
-        nodes.map((n) => n.t),
-        s1 + (ratios[k] as number) * (s0 - s1),
-      );
-      const terms = nodes.map((n, i) => [weights[i] as number, n.value] as const).filter(([c]) => c !== 0);
-      const replacement: Combine = { kind: "combine", to: ++count, terms, replaces: newest.value };
+      const weights = compensationWeights(grid, k, ratios[k] as number, degree);
+      const terms = history.map((n, i) => [weights[i] as number, n.value] as const);
+      const kept = everywhere ? terms : terms.filter(([c]) => c !== 0);
+      const replacement: Combine = { kind: "combine", to: ++count, terms: kept, replaces: newest.value };
       operations.push(replacement);
       names.set(newest.original, replacement.to);
       newest.value = replacement.to;
@@ -89,6 +102,7 @@ function rewrite(
       if (output === undefined) continue;
       const value = name(output.value);
       outputs.push({ t: output.t, value, denoised: name(output.denoised) });
+      if (!grid.includes(output.t)) continue;
       history.unshift({ t: output.t, value, original: output.value });
       history.length = Math.min(history.length, degree + 1);
       insert();
