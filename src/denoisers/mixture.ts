@@ -33,7 +33,8 @@ export function mixtureDenoiser(o: MixtureOptions): Denoiser<readonly number[]> 
     if (given[name] === undefined) throw new TypeError(`"${name}": required`);
   }
   const schedule = checkSchedule(given.schedule, "schedule");
-  const prediction = check.oneOf("prediction", given.prediction ?? "epsilon", predictionTypes);
+  const { prediction: output = "epsilon" } = given;
+  const prediction = check.oneOf("prediction", output, predictionTypes);
   if (!Array.isArray(given.means)) check.wrongType("means", "an array with one mean per component", given.means);
   if (given.means.length === 0) check.wrongValue("means", "at least one component", given.means);
   const means = given.means.map((mean, k) => {
@@ -41,7 +42,8 @@ export function mixtureDenoiser(o: MixtureOptions): Denoiser<readonly number[]> 
       check.finite(`means[${k}][${i}]`, v),
     );
     const length = given.means?.[0]?.length;
-    if (values.length === 0 || values.length !== length) check.wrongValue(`means[${k}]`, `${length} numbers`, mean);
+    if (values.length === 0) check.wrongValue(`means[${k}]`, "at least one number", mean);
+    if (values.length !== length) check.wrongValue(`means[${k}]`, `${length} numbers`, mean);
     return values;
   });
   const perComponent = (name: string, value: unknown, one: (name: string, v: unknown) => number): number[] => {
@@ -53,9 +55,10 @@ export function mixtureDenoiser(o: MixtureOptions): Denoiser<readonly number[]> 
     check.number(name, v, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
   const std = perComponent("std", given.std, atLeast0);
   const weights = perComponent("weights", given.weights, check.positive);
-  const labels = perComponent("labels", given.labels ?? means.map((_, k) => k), (name, v) => check.integer(name, v, 0));
-  const dims = (means[0] as Float64Array).length;
   const all = means.map((_, k) => k);
+  const label = (name: string, v: unknown) => check.integer(name, v, 0);
+  const labels = given.labels === undefined ? all : perComponent("labels", given.labels, label);
+  const dims = (means[0] as Float64Array).length;
   const componentsOf = (label: number, name: string): number[] => {
     const found = label === -1 ? all : all.filter((k) => labels[k] === label);
     if (found.length === 0) {

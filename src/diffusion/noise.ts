@@ -52,7 +52,7 @@ function checkSeed(name: string, seed: unknown, generator: Generator): Seed {
     return check.number(name, seed, "an integer of at most 53 bits", Number.isSafeInteger);
   }
   if (typeof seed === "bigint") check.wrongType(name, "a number", seed, 'bigint seeds are for generator "torch"');
-  return check.integer(name, seed, 0);
+  return check.number(name, seed, "an integer from 0 to 2^53 − 1", (v) => Number.isSafeInteger(v) && v >= 0);
 }
 
 /** Returns the source of a run's random tensors from checked seeds. */

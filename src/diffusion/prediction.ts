@@ -103,7 +103,8 @@ export function edmPreconditioning(
   o: { sigmaData?: number } = {},
 ): AffinePrediction & { modelTime(t: number): number } {
   const given = check.options<{ sigmaData: number }>("edmPreconditioning", o, ["sigmaData"]);
-  const s = check.positive("sigmaData", given.sigmaData ?? 0.5);
+  const { sigmaData = 0.5 } = given;
+  const s = check.positive("sigmaData", sigmaData);
   const norm = (t: number) => Math.sqrt(t * t + s * s);
   return Object.freeze({
     skip: (t: number) => (s * s) / (t * t + s * s),
