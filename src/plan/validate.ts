@@ -47,6 +47,11 @@ function isAt(form: Form, start: Point, point: Point): boolean {
   );
 }
 
+/** Returns whether a form that a model output was converted to is x₀, or ε, and nothing else. */
+function isPure(form: Form, start: Point, space: "sample" | "epsilon"): boolean {
+  return isAt(form, start, space === "sample" ? { t: 0, alpha: 1, sigma: 0 } : { t: 0, alpha: 0, sigma: 1 });
+}
+
 /**
  * Checks that every value is written once and read later, that outputs and draws are numbered in order, and that every state
  * is consistent with the noise level it claims.
@@ -88,7 +93,7 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
             fail(k, `the state of the call at t = ${operation.t} is inconsistent`);
           return undefined;
         case "clip":
-          return undefined;
+          return atom({ sample: 1, alphaScale: 1 });
         case "combine": {
           if (operation.replaces !== undefined) checkCompensation(k, operation.replaces, operation.terms);
           return mix(operation.terms.map(([c, from]) => [c, raw.has(from) ? atom({}) : form(from)] as const));
@@ -116,12 +121,15 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
       if (operation.kind === "combine" && operation.replaces !== undefined) {
         outputs.set(operation.to, outputs.get(operation.replaces) as "sample" | "epsilon");
       } else if (made.has(operation.to)) {
-        outputs.set(operation.to, made.get(operation.to) as "sample" | "epsilon");
+        const space = made.get(operation.to) as "sample" | "epsilon";
+        if (derived !== undefined && !isPure(derived, start, space)) fail(k, `value ${operation.to} is no ${space}`);
+        outputs.set(operation.to, space);
       } else if (derived === undefined) raw.add(operation.to);
       else forms.set(operation.to, derived);
     }
     for (const output of step.outputs) {
       if (!outputs.has(output.value) || !defined(output.denoised)) fail(k, "an output does not exist");
+      if (!isPure(form(output.denoised), start, "sample")) fail(k, `value ${output.denoised} is no sample`);
     }
     if (!defined(step.state)) fail(k, "its state does not exist");
     if (!isAt(form(step.state), start, end)) fail(k, `its state is inconsistent with t = ${end.t}`);
