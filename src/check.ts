@@ -46,7 +46,8 @@ export function positive(name: string, value: unknown): number {
 
 /** Returns `value` if it is an integer from `least` to `most`. */
 export function integer(name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): number {
-  const range = most === Number.MAX_SAFE_INTEGER ? `an integer ≥ ${least}` : `an integer from ${least} to ${most}`;
+  const bounded = least === most ? `${least}` : `an integer from ${least} to ${most}`;
+  const range = most === Number.MAX_SAFE_INTEGER ? `an integer ≥ ${least}` : bounded;
   return number(name, value, range, (v) => Number.isInteger(v) && v >= least && v <= most);
 }
 

@@ -38,7 +38,7 @@ export function checkRatios(ratios: unknown, steps: number, dcOrder: number): nu
  */
 export function compensate(plan: Plan, ratios: readonly number[], dcOrder?: number): Plan {
   checkPlan(plan);
-  const degree = check.integer("dcOrder", dcOrder ?? plan.options.dcOrder ?? 2, 1);
+  const degree = check.integer("dcOrder", dcOrder === undefined ? (plan.options.dcOrder ?? 2) : dcOrder, 1);
   const list = checkRatios(ratios, plan.steps.length, degree);
   const options = { ...plan.options, ratios: list, dcOrder: degree };
   return finishPlan(options, plan.grid, rewrite(plan.steps, plan.grid, list, degree));

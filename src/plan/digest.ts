@@ -23,7 +23,7 @@ export function digest(data: unknown): string {
   const walk = (value: unknown): void => {
     if (typeof value === "number") {
       byte(1);
-      bits.setFloat64(0, value);
+      bits.setFloat64(0, value + 0); // JSON does not keep the sign of −0
       for (let i = 0; i < 8; i++) byte(bits.getUint8(i));
     } else if (typeof value === "string") {
       byte(2);

@@ -35,11 +35,13 @@ export function checkPlan(value: unknown): Plan {
 export function finishPlan(options: PlanOptions, grid: Float64Array, steps: readonly PlanStep[]): Plan {
   validate(grid, steps);
   const operations = steps.flatMap((s) => s.operations);
+  // A schedule of the user's own is not ours to freeze.
+  const { schedule, ...settings } = options;
   const plan: Plan = {
     nfe: operations.filter((o) => o.kind === "evaluate").length,
     draws: operations.filter((o) => o.kind === "draw").length,
     grid,
-    options: deepFreeze({ ...options }),
+    options: Object.freeze({ schedule, ...deepFreeze(settings) }),
     steps: deepFreeze([...steps]),
     toJSON() {
       const body = { options: optionsToJSON(options), grid: Array.from(grid), steps };

@@ -6,6 +6,7 @@ import { checkRatios, compensate } from "../plan/compensate.ts";
 import { finishPlan } from "../plan/json.ts";
 import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
 import { Trace } from "../plan/tracer.ts";
+import { wasm } from "../wasm/module.ts";
 import { ddim } from "./ddim.ts";
 import { dpmpp } from "./dpmpp.ts";
 import type { GridPoint, Solver } from "./solver.ts";
@@ -44,7 +45,8 @@ export function findSolver(name: unknown): Solver {
  */
 export function createPlan(options: PlanOptions): Plan {
   const head = check.object("options", options);
-  const solver = findSolver(head.solver ?? "unipc");
+  const { solver: name = "unipc" } = head;
+  const solver = findSolver(name);
   const own = Object.keys(solver.options);
   const given = check.options(`solver "${solver.name}"`, head, [...commonOptions, ...own]) as Partial<PlanOptions>;
   if (given.schedule === undefined) throw new TypeError('"schedule": required, for example vpDiscrete()');
@@ -57,13 +59,17 @@ export function createPlan(options: PlanOptions): Plan {
     const value = (given as Record<string, unknown>)[name];
     settings[name] = value === undefined ? option.default : option.check(name, value, steps);
   }
-  const predict = check.oneOf("predict", given.predict ?? "sample", ["sample", "epsilon"]);
-  const lowerOrderFinal = check.boolean("lowerOrderFinal", given.lowerOrderFinal ?? true);
+  // Defaults stand in for undefined alone: null is a value of the wrong kind.
+  const { predict: space = "sample", lowerOrderFinal: lower = true, dcOrder: degree = 2 } = given;
+  const predict = check.oneOf("predict", space, ["sample", "epsilon"]);
+  const lowerOrderFinal = check.boolean("lowerOrderFinal", lower);
   const thresholding = given.thresholding === undefined ? undefined : checkThresholding(given.thresholding);
-  const dcOrder = check.integer("dcOrder", given.dcOrder ?? 2, 1);
+  const dcOrder = check.integer("dcOrder", degree, 1);
   const ratios = given.ratios === undefined ? undefined : checkRatios(given.ratios, steps, dcOrder);
 
   const points = Array.from(grid, (t) => gridPoint(schedule, t));
+  // The model is never called at the last time.
+  for (const t of grid.subarray(0, steps)) check.finite(`schedule.modelTime(${t})`, schedule.modelTime(t));
   if (predict === "epsilon" && !points.every((p) => Number.isFinite(p.lambda))) {
     const remedy = 'use "sample", or a grid between them';
     check.wrongValue("predict", '"sample" on a grid that reaches alpha = 0 or sigma = 0', predict, remedy);
@@ -81,7 +87,8 @@ function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule) {
   if (given.grid === undefined) {
     if (given.steps === undefined) throw new TypeError('"steps": required where no "grid" is given');
     const steps = check.integer("steps", given.steps, 1);
-    const spacing = check.oneOf("spacing", given.spacing ?? "time_uniform", spacings);
+    const { spacing: rule = "time_uniform" } = given;
+    const spacing = check.oneOf("spacing", rule, spacings);
     return { grid: timeGrid(schedule, steps, spacing), placed: { steps, spacing } };
   }
   if (given.spacing !== undefined) throw new TypeError('"spacing": expected none beside an explicit "grid"');
@@ -95,15 +102,23 @@ function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule) {
 
 function checkThresholding(value: unknown): Required<Thresholding> {
   const given = check.options<Thresholding>("thresholding", value, ["ratio", "maxValue"]);
-  const ratio = check.number(
-    "thresholding.ratio",
-    given.ratio ?? 0.995,
-    "a number from 0 to 1",
-    (v) => v >= 0 && v <= 1,
-  );
-  return { ratio, maxValue: check.positive("thresholding.maxValue", given.maxValue ?? 1) };
+  const { ratio = 0.995, maxValue = 1 } = given;
+  check.number("thresholding.ratio", ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  return { ratio, maxValue: check.positive("thresholding.maxValue", maxValue) };
 }
 
+/** Returns a time with its noise level; a user's own schedule may be wrong about it, and any may be asked too far out. */
 function gridPoint(schedule: NoiseSchedule, t: number): GridPoint {
-  return { t, alpha: schedule.alpha(t), sigma: schedule.sigma(t), lambda: schedule.lambda(t) };
+  const lambda = check.number(`schedule.lambda(${t})`, schedule.lambda(t), "a number", () => true);
+  const level = (name: "alpha" | "sigma", end: number) => {
+    const least = lambda === end ? "≥ 0" : "> 0";
+    const accepts = (v: number) => v < Infinity && (v > 0 || (v === 0 && lambda === end));
+    return check.number(`schedule.${name}(${t})`, schedule[name](t), `a finite number ${least}`, accepts);
+  };
+  const [alpha, sigma] = [level("alpha", -Infinity), level("sigma", Infinity)];
+  const exact = wasm().log(alpha / sigma);
+  // Far above rounding, far below what taking log-SNR for its half, or another base, would leave.
+  if (Number.isFinite(lambda) && !(Math.abs(lambda - exact) <= 1e-6 * (1 + Math.abs(exact))))
+    check.wrongValue(`schedule.lambda(${t})`, `ln(alpha/sigma) = ${exact}`, lambda);
+  return { t, alpha, sigma, lambda };
 }
