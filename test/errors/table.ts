@@ -10,7 +10,7 @@ export type Row<T> = readonly [
 ];
 
 /** Checks that an error has exactly this class and this message. */
-export function expectError(error: unknown, [, , type, message]: Row<never>): void {
+export function expectError(error: unknown, [, , type, message]: Row<unknown>): void {
   expect(error).toBeInstanceOf(Error);
   const { name, message: actual } = error as Error;
   if (message.endsWith("…")) expect(actual.startsWith(message.slice(0, -1)), actual).toBe(true);
