@@ -14,7 +14,18 @@ export { absQuantile, clampScale } from "./kernel/select";
 
 // math
 export { lagrangeWeights } from "./math/lagrange";
+export {
+  brentAsk,
+  brentBytes,
+  brentEvaluations,
+  brentF,
+  brentInit,
+  brentTell,
+  brentX,
+  minimizePolynomial,
+} from "./math/minimize";
 export { exp, expm1, log, phi, pow } from "./math/phi";
+export { leastSquares, leastSquaresWork } from "./math/polyfit";
 export {
   accumulateLogAlpha,
   cosineBeta,
@@ -32,6 +43,15 @@ export {
   vpLogAlpha,
   vpSigma,
 } from "./math/schedule";
+export {
+  searchAsk,
+  searchBest,
+  searchBestIndex,
+  searchBytes,
+  searchCount,
+  searchInit,
+  searchTell,
+} from "./math/search";
 export { solve } from "./math/solve";
 
 // random
