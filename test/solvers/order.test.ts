@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createPlan, edm, flow, type NoiseSchedule, vpLinear } from "../../src/index.ts";
-import type { Operation, Plan, Point, Space } from "../../src/plan/plan.ts";
+import type { Operation, Plan, PlanStep, Space } from "../../src/plan/plan.ts";
 import { lambdaGrid, largestError, logSlope, toy } from "../support/problems.ts";
 import { planOptions, type Setting, settings, spaces } from "../support/solvers.ts";
 
@@ -23,8 +23,8 @@ function slope(
     [80, 113, 160, 226, 320].map((steps) => {
       const grid = lambdaGrid(schedule, noiseEnd, dataEnd, steps);
       const plan = createPlan(planOptions(setting, { schedule, grid, predict, lowerOrderFinal: false }));
-      const { sigma } = plan.steps[0]?.start as Point;
-      return [1 / steps, largestError(change(plan), toy, 1.5 * sigma, exactSteps - 1)] as const;
+      const [{ start }] = plan.steps as [PlanStep];
+      return [1 / steps, largestError(change(plan), toy, 1.5 * start.sigma, exactSteps - 1)] as const;
     }),
   );
 }
