@@ -85,6 +85,10 @@ function table(
 /** Returns `value` if it is a prediction. */
 export function checkPrediction(value: unknown, name = "prediction"): PredictionType | AffinePrediction {
   if (typeof value === "string") return check.oneOf(name, value, predictionTypes);
+  if (typeof value !== "object" || value === null) {
+    const names = predictionTypes.map((type) => JSON.stringify(type)).join(", ");
+    check.wrongType(name, `one of ${names}, or an object with skip and out`, value);
+  }
   const affine = check.object(name, value) as unknown as AffinePrediction;
   for (const member of ["skip", "out"] as const) {
     if (typeof affine[member] !== "function") check.wrongType(`${name}.${member}`, "a function of t", affine[member]);

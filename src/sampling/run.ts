@@ -93,7 +93,8 @@ export class Run {
     this.shape = check.shape("shape", o.shape);
     this.length = this.shape.reduce((product, n) => product * n, 1);
     const batch = this.shape[0] as number;
-    const guidanceScale = check.finite("guidanceScale", o.guidanceScale ?? 1);
+    const { guidanceScale = 1 } = o;
+    check.finite("guidanceScale", guidanceScale);
     const sources = randomSources(o, this.plan, this.shape);
     const engine = checkEngine(o.engine);
     this.program = lower(this.plan, prediction, guidanceScale, observe);
@@ -101,7 +102,8 @@ export class Run {
     this.normals = (draw) => this.tensor(`stepNoise(${draw})`, sources.step(draw));
     this.guard(() => {
       const name = o.initial === undefined ? "noise" : "initial";
-      const start = this.tensor(name, o.initial ?? o.noise ?? sources.start());
+      const given = o[name];
+      const start = this.tensor(name, given === undefined ? sources.start() : given);
       this.machine.write(this.program.start, start);
       if (!this.machine.isFinite(this.program.start))
         throw new RangeError(`"${name}": expected finite numbers, got NaN or ±Infinity`);
@@ -220,11 +222,14 @@ export class Run {
 
   private tensor(name: string, value: unknown): Tensor {
     const type = this.machine.allocate(0).constructor as new (n: number) => Tensor;
-    if (!(value instanceof type)) check.wrongType(name, `a ${type.name} of length ${this.length}`, value);
-    if (value.length !== this.length) {
-      check.wrongValue(name, `a length of ${this.length} for shape [${this.shape.join(", ")}]`, value.length);
+    // By tag and not by instanceof: arrays of another realm (a frame, a vm context of a test runner) are as good.
+    const isTensor = ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === `[object ${type.name}]`;
+    if (!isTensor) check.wrongType(name, `a ${type.name} of length ${this.length}`, value);
+    const tensor = value as Tensor;
+    if (tensor.length !== this.length) {
+      check.wrongValue(name, `a length of ${this.length} for shape [${this.shape.join(", ")}]`, tensor.length);
     }
-    return value;
+    return tensor;
   }
 }
 
@@ -238,13 +243,13 @@ function checkEngine(value: unknown): Engine {
 
 /** Returns where the initial noise and the draws come from; everything random must have a source, and a seed must have a use. */
 function randomSources(o: RunOptions, plan: Plan, shape: readonly number[]) {
-  const generator = check.oneOf("generator", o.generator ?? "philox", generators);
+  const { generator: kind = "philox", stepNoise } = o;
+  const generator = check.oneOf("generator", kind, generators);
   if (o.noise !== undefined && o.initial !== undefined) throw new TypeError('"initial": expected none beside "noise"');
-  if (o.stepNoise !== undefined && typeof o.stepNoise !== "function")
-    check.wrongType("stepNoise", "a function", o.stepNoise);
+  if (stepNoise !== undefined && typeof stepNoise !== "function") check.wrongType("stepNoise", "a function", stepNoise);
   const seed = o.seed === undefined ? undefined : checkSeeds(o.seed, shape[0] as number, generator);
   const startIsGiven = o.noise !== undefined || o.initial !== undefined;
-  const stepsAreGiven = plan.draws === 0 || o.stepNoise !== undefined;
+  const stepsAreGiven = plan.draws === 0 || stepNoise !== undefined;
   if (seed !== undefined && startIsGiven && stepsAreGiven) {
     throw new TypeError('"seed": nothing is left for it to draw; expected none beside the noise that is handed in');
   }
@@ -258,5 +263,8 @@ function randomSources(o: RunOptions, plan: Plan, shape: readonly number[]) {
     source ??= noiseSource(seed as Seed | readonly Seed[], shape, generator);
     return source.draw(index);
   };
-  return { start: () => draw(0), step: (index: number) => o.stepNoise?.(index) ?? draw(index) };
+  return {
+    start: () => draw(0),
+    step: (index: number) => (stepNoise === undefined ? draw(index) : o.stepNoise?.(index)),
+  };
 }

@@ -23,8 +23,18 @@ export interface SampleResult {
   nfe: number;
 }
 
-const runNames = ["plan", "shape", "noise", "initial", "seed", "generator", "stepNoise", "guidanceScale", "engine"];
-const callNames = ["condition", "unconditional", "signal"];
+export const runNames = [
+  "plan",
+  "shape",
+  "noise",
+  "initial",
+  "seed",
+  "generator",
+  "stepNoise",
+  "guidanceScale",
+  "engine",
+];
+export const callNames = ["condition", "unconditional", "signal"];
 
 /**
  * Returns the sample that a plan draws from a network.
@@ -56,9 +66,13 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
   try {
     while (run.pending !== undefined) {
       o.signal?.throwIfAborted();
-      const outputs = await predict(denoiser, run, o);
+      const outputs = await predict(denoiser, run, o).catch((error: unknown) => {
+        // A denoiser that hears the signal may fail in its own words.
+        o.signal?.throwIfAborted();
+        throw error;
+      });
       o.signal?.throwIfAborted();
-      run.answer(outputs, outputs.length === 1 ? ["denoiser.predict"] : ["conditional", "unconditional"]);
+      run.answer(outputs, outputNames(outputs));
       for (const event of run.events.splice(0)) {
         o.onStep?.(event);
         yield event;
@@ -70,10 +84,20 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
   }
 }
 
+/** Names of a denoiser's outputs for messages. */
+export function outputNames(outputs: readonly Tensor[]): string[] {
+  return outputs.length === 1 ? ["denoiser.predict"] : ["conditional", "unconditional"];
+}
+
+/** What a model call needs beside the run. */
+export type Call<C> = Pick<SampleOptions<C>, "condition" | "unconditional" | "signal">;
+
 /** Returns the outputs of the pending call: one, or the guided pair, conditional first. */
-async function predict<C>(denoiser: Denoiser<C>, run: Run, o: SampleOptions<C>): Promise<Tensor[]> {
+export async function predict<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): Promise<Tensor[]> {
   const input = (condition: C | undefined) => request(run, condition, o.signal);
-  if (run.pending?.outputs === 1) return [await denoiser.predict(input(o.condition))];
+  // A denoiser may reuse its buffer. What it returns without a promise is copied before another run can call it.
+  const ask = (condition: C | undefined) => copied(denoiser.predict(input(condition)));
+  if (run.pending?.outputs === 1) return [await ask(o.condition)];
   const unconditional = o.unconditional as C;
   if (denoiser.predictGuided !== undefined) {
     const pair = check.object(
@@ -82,11 +106,14 @@ async function predict<C>(denoiser: Denoiser<C>, run: Run, o: SampleOptions<C>):
     );
     return [pair.conditional as Tensor, pair.unconditional as Tensor];
   }
-  // The first output is copied before the second call: a denoiser may reuse its buffer.
-  const conditional = await denoiser.predict(input(o.condition));
-  const kept = ArrayBuffer.isView(conditional) ? (conditional as Tensor).slice() : conditional;
+  const conditional = copied(await ask(o.condition));
   o.signal?.throwIfAborted();
-  return [kept, await denoiser.predict(input(unconditional))];
+  return [conditional, await ask(unconditional)];
+}
+
+/** Returns a copy of an array; what is none is refused later. */
+function copied<T>(value: T): T {
+  return ArrayBuffer.isView(value) && "slice" in value ? ((value as unknown as Tensor).slice() as T) : value;
 }
 
 function request<C>(run: Run, condition: C | undefined, signal: AbortSignal | undefined): DenoiserInput<C> {
@@ -128,6 +155,10 @@ export function startSampling<C>(
   };
   let requests = ask();
   let result: SampleResult | undefined;
+  const dispose = () => {
+    run.dispose();
+    requests = [];
+  };
   return {
     get requests() {
       return requests;
@@ -136,8 +167,9 @@ export function startSampling<C>(
       return result;
     },
     answer(outputs) {
-      if (requests.length === 0) throw new Error("answer: the run has ended");
+      if (o.signal?.aborted) dispose();
       o.signal?.throwIfAborted();
+      if (requests.length === 0) throw new Error("answer: the run has ended");
       if (!Array.isArray(outputs))
         check.wrongType("outputs", "an array with one Float32Array for each request", outputs);
       if (outputs.length !== requests.length) {
@@ -151,14 +183,11 @@ export function startSampling<C>(
       if (run.result !== undefined) result = { data: run.result, shape: run.shape, nfe: run.nfe };
       return run.events.splice(0).at(-1);
     },
-    dispose() {
-      run.dispose();
-      requests = [];
-    },
+    dispose,
   };
 }
 
-function checkDenoiser<C>(value: unknown): Denoiser<C> {
+export function checkDenoiser<C>(value: unknown): Denoiser<C> {
   if (value === undefined) throw new TypeError('"denoiser": required');
   const denoiser = check.object("denoiser", value) as unknown as Denoiser<C>;
   checkPrediction(denoiser.prediction, "denoiser.prediction");
@@ -169,8 +198,9 @@ function checkDenoiser<C>(value: unknown): Denoiser<C> {
   return denoiser;
 }
 
-function checkCall(o: { guidanceScale?: number; unconditional?: unknown; signal?: AbortSignal }): void {
-  if ((o.guidanceScale ?? 1) !== 1 && o.unconditional === undefined) {
+export function checkCall(o: { guidanceScale?: number; unconditional?: unknown; signal?: AbortSignal }): void {
+  const { guidanceScale = 1 } = o;
+  if (check.finite("guidanceScale", guidanceScale) !== 1 && o.unconditional === undefined) {
     throw new TypeError('"unconditional": required where "guidanceScale" is not 1');
   }
   if (o.signal !== undefined && typeof o.signal?.throwIfAborted !== "function") {
