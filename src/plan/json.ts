@@ -174,7 +174,20 @@ function optionsFromJSON(value: unknown, grid: Float64Array): PlanOptions {
     if (own.length !== grid.length || grid.some((t, i) => t !== own[i]))
       check.wrongValue("options.grid", "the plan's grid", own);
   }
-  return { ...json, schedule: scheduleFromJSON(json.schedule) } as PlanOptions;
+  const { schedule, ...settings } = json;
+  return { schedule: scheduleFromJSON(schedule), ...(plain("options", settings) as Json) } as unknown as PlanOptions;
+}
+
+/** Returns a copy of plain data: the plan is frozen, the document that it comes from is not. */
+function plain(path: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((entry, i) => plain(`${path}[${i}]`, entry));
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+    return Object.fromEntries(entries.map(([key, entry]) => [key, plain(`${path}.${key}`, entry)]));
+  }
+  if (typeof value === "number") return check.finite(path, value);
+  if (typeof value !== "string" && typeof value !== "boolean") check.wrongType(path, "plain data", value);
+  return value;
 }
 
 /**
