@@ -1,4 +1,7 @@
 // Public surface of `dc-solver`: named re-exports only.
+export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./compensation/ratio-search.ts";
+export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
+export type { RatioSettings } from "./compensation/settings.ts";
 export type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "./denoisers/denoiser.ts";
 export { type MixtureOptions, mixtureDenoiser } from "./denoisers/mixture.ts";
 export { type Spacing, timeGrid } from "./diffusion/grid.ts";

@@ -1,0 +1,246 @@
+// Finds compensation ratios by forward passes: greedily, step by step, the ratio whose state after the step is nearest to a fine
+// reference. Where no model call lies between ratio and state, the state is a polynomial in the ratio and the best one is found in
+// closed form; elsewhere the residual vector is interpolated between at most a handful of calls (docs/ratio-search.md).
+import * as check from "../check.ts";
+import type { Denoiser } from "../denoisers/denoiser.ts";
+import { compensate, instrument } from "../plan/compensate.ts";
+import { digest } from "../plan/digest.ts";
+import { checkPlan } from "../plan/json.ts";
+import type { Plan } from "../plan/plan.ts";
+import { Run, type RunOptions } from "../sampling/run.ts";
+import {
+  type Call,
+  callNames,
+  checkCall,
+  checkDenoiser,
+  runNames,
+  type SampleOptions,
+  sample,
+} from "../sampling/sample.ts";
+import { residuals } from "../wasm/residuals.ts";
+import { GreedySearch, meanSquare, type SearchRules, type StepResult } from "./greedy.ts";
+import { type GivenReference, type ReferenceRule, referencePlan, runReference, takeReference } from "./reference.ts";
+import { finishSearch, type RatioSearch, readProgress, writeProgress } from "./search-json.ts";
+import { settingsOf } from "./settings.ts";
+
+export interface RatioSearchOptions<C> extends Omit<SampleOptions<C>, "onStep"> {
+  /** A rule for the library to make the reference by, or states made elsewhere. */
+  reference?: ReferenceRule | GivenReference;
+  /** Smallest and largest ratio, default [0.25, 2]. */
+  bounds?: [number, number];
+  /** A ratio this close to one already evaluated ends the search of its step, default 2e-3. */
+  tolerance?: number;
+  /** Evaluations of the loss in a step, default 9. */
+  maxEvaluations?: number;
+  /**
+   * Which state is compared: the one after the next corrector (default), or the predictor's, in closed form and without a model
+   * call: exact for plans without corrector, elsewhere no more than a first guess.
+   */
+  objective?: "corrected" | "predicted";
+  /** The last `progress` of a search that stopped, or the JSON of a finished one. */
+  resume?: unknown;
+  /** Data the ratios are judged by but not found with; the library makes its reference. */
+  holdout?: {
+    noise?: Float32Array;
+    seed?: number | readonly number[];
+    condition?: C;
+    unconditional?: C;
+    shape?: readonly number[];
+  };
+  /** After every step, compensated or not. */
+  onStep?(event: RatioSearchEvent): void;
+}
+
+export interface RatioSearchEvent {
+  step: number;
+  ratio: number;
+  /** Mean squared error of the state after the step, and the same at ratio 1 with the earlier ratios kept. */
+  loss: number;
+  lossWithout: number;
+  /** Model calls spent on the step. */
+  nfe: number;
+  /** Plain JSON to resume from. */
+  progress: unknown;
+}
+
+const searchNames = ["reference", "bounds", "tolerance", "maxEvaluations", "objective", "resume", "holdout", "onStep"];
+
+/**
+ * Returns the compensation ratios of a plan for a network, found on the given initial noises against a fine reference.
+ * @throws (rejects) TypeError, RangeError as `sample` does, and for a plan with draws, a reference that lacks a time of the plan, or a
+ *   `resume` that began with something else; NonFiniteError; `signal.reason` on abort.
+ */
+export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSearch> {
+  check.options("searchRatios", o, [...runNames, ...callNames, "denoiser", ...searchNames]);
+  const plan = checkPlan(o.plan);
+  if (plan.draws > 0)
+    check.wrongValue("plan", "one without draws: a noisy state has no reference", `${plan.draws} draws`);
+  const counted = counting(checkDenoiser<C>(o.denoiser));
+  checkCall(o);
+  if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
+  const rules = searchRules(o);
+  const dcOrder = plan.options.dcOrder ?? 2;
+  const shape = check.shape("shape", o.shape);
+  const length = shape.reduce((product, n) => product * n, 1);
+  const base: RunOptions & Call<C> = pick(o, [...runNames, ...callNames]);
+  const isGiven = o.reference !== undefined && "states" in check.object("reference", o.reference);
+  const given = isGiven ? takeReference(plan, o.reference, length) : undefined;
+  const fine = isGiven ? undefined : referencePlan(plan, (o.reference ?? {}) as ReferenceRule);
+  const holdout = o.holdout === undefined ? undefined : checkHoldout(o, base);
+
+  const identity = digest({
+    plan: compensate(
+      plan,
+      plan.steps.map(() => 1),
+      dcOrder,
+    ).toJSON(),
+    inputs: [
+      o.noise,
+      o.initial,
+      o.seed,
+      o.generator,
+      shape,
+      rules.guidanceScale,
+      plain(o.condition),
+      plain(o.unconditional),
+    ],
+    reference: given ?? fine?.toJSON(),
+    rules: [rules.low, rules.high, rules.tolerance, rules.maxEvaluations, rules.objective],
+  });
+  const done = o.resume === undefined ? [] : readProgress(o.resume, identity, plan.steps.length);
+  const reference = given ?? (await runReference(plan, { ...base, plan: fine as Plan, denoiser: counted.denoiser }));
+  const referenceCalls = counted.calls;
+
+  const run = new Run({ ...base, plan: instrument(plan, dcOrder) }, counted.denoiser.prediction, true, true);
+  const store = residuals(length, Math.max(rules.maxEvaluations, dcOrder + 1));
+  const steps: StepResult[] = [];
+  try {
+    const greedy = new GreedySearch({
+      run,
+      store,
+      denoiser: counted.denoiser,
+      call: base,
+      grid: plan.grid,
+      dcOrder,
+      rules,
+      reference,
+    });
+    for (let k = 0; k < plan.steps.length; k++) {
+      const before = counted.calls;
+      const { ratio, loss, lossWithout } = await greedy.step(k, done[k]);
+      steps.push({ ratio, loss, lossWithout });
+      const progress = writeProgress(identity, plan.steps.length, steps);
+      o.onStep?.({ step: k, ratio, loss, lossWithout, nfe: counted.calls - before, progress });
+      o.signal?.throwIfAborted();
+    }
+  } finally {
+    run.dispose();
+    store.release();
+  }
+
+  const ratios = steps.map((s) => s.ratio);
+  const none = ratios.map(() => 1);
+  const judge = async (list: readonly number[], options: RunOptions & Call<C>, truth: Float32Array) =>
+    meanSquare(
+      (await sample({ ...options, plan: compensate(plan, list, dcOrder), denoiser: counted.denoiser })).data,
+      truth,
+    );
+  const final = reference.at(-1) as Float32Array;
+  const mseWithout = await judge(none, base, final);
+  // The search has seen the final state itself, unless it looked at predictions.
+  const mse = rules.objective === "corrected" ? (steps.at(-1) as StepResult).loss : await judge(ratios, base, final);
+  let heldOutReference = 0;
+  const heldOut: { holdoutMse?: number; holdoutMseWithout?: number } = {};
+  if (holdout !== undefined) {
+    const before = counted.calls;
+    const rule = isGiven ? {} : ((o.reference ?? {}) as ReferenceRule);
+    const truth = await sample({ ...holdout, plan: referencePlan(plan, rule), denoiser: counted.denoiser });
+    heldOutReference = counted.calls - before;
+    heldOut.holdoutMse = await judge(ratios, holdout, truth.data);
+    heldOut.holdoutMseWithout = await judge(none, holdout, truth.data);
+  }
+  return finishSearch({
+    identity,
+    steps: plan.steps.length,
+    guidanceScale: rules.guidanceScale,
+    ...(o.seed === undefined ? {} : { seeds: o.seed }),
+    ratios,
+    dcOrder,
+    loss: steps.map((s) => s.loss),
+    lossWithout: steps.map((s) => s.lossWithout),
+    mse,
+    mseWithout,
+    ...heldOut,
+    nfe: { reference: referenceCalls + heldOutReference, search: counted.calls - referenceCalls - heldOutReference },
+    settings: settingsOf(plan),
+  });
+}
+
+function searchRules<C>(o: RatioSearchOptions<C>): SearchRules {
+  const bounds = check.numbers("bounds", o.bounds ?? [0.25, 2]);
+  if (bounds.length !== 2) check.wrongValue("bounds", "a smallest and a largest ratio", bounds);
+  const [low, high] = [check.finite("bounds[0]", bounds[0]), check.finite("bounds[1]", bounds[1])];
+  if (low > 1 || high < 1 || low === high) {
+    throw new RangeError(
+      `"bounds": expected an interval around 1, got [${low}, ${high}]; ratio 1 stands for no compensation`,
+    );
+  }
+  return {
+    low,
+    high,
+    tolerance: check.positive("tolerance", o.tolerance ?? 2e-3),
+    maxEvaluations: check.integer("maxEvaluations", o.maxEvaluations ?? 9, 1, 64),
+    objective: check.oneOf("objective", o.objective ?? "corrected", ["corrected", "predicted"]),
+    guidanceScale: check.finite("guidanceScale", o.guidanceScale ?? 1),
+  };
+}
+
+/** Returns the options of the runs on held-out data: what it does not give is as in the search. */
+function checkHoldout<C>(o: RatioSearchOptions<C>, base: RunOptions & Call<C>): RunOptions & Call<C> {
+  const names = ["noise", "seed", "condition", "unconditional", "shape"];
+  const given = check.options<NonNullable<typeof o.holdout>>("holdout", o.holdout, names);
+  if (given.noise === undefined && given.seed === undefined) {
+    throw new TypeError('"holdout": expected "seed" or "noise" of other data than the search\'s');
+  }
+  const { noise: _, initial: __, seed: ___, ...rest } = base;
+  return { ...rest, ...pick(given, names) };
+}
+
+/** Returns the denoiser with a count of its calls; a guided pair is one. */
+function counting<C>(denoiser: Denoiser<C>) {
+  const counted = {
+    calls: 0,
+    denoiser: {
+      prediction: denoiser.prediction,
+      predict: (input: Parameters<Denoiser<C>["predict"]>[0]) => {
+        counted.calls++;
+        return denoiser.predict(input);
+      },
+    } as Denoiser<C>,
+  };
+  const { predictGuided } = denoiser;
+  // A pair counts once, also where the denoiser has no batched form of it.
+  counted.denoiser.predictGuided = async (input) => {
+    counted.calls++;
+    if (predictGuided !== undefined) return predictGuided.call(denoiser, input);
+    const { unconditional, ...rest } = input;
+    const conditional = (await denoiser.predict({ ...rest, x: input.x.slice() })).slice();
+    return { conditional, unconditional: await denoiser.predict({ ...rest, condition: unconditional }) };
+  };
+  return counted;
+}
+
+/** Returns the entries of an object that are among the names and there. */
+function pick<T extends object, R>(value: T, names: readonly string[]): R {
+  return Object.fromEntries(Object.entries(value).filter(([name, v]) => names.includes(name) && v !== undefined)) as R;
+}
+
+/** Returns what of a condition can be told apart in JSON; a condition that cannot be written counts as any other. */
+function plain(condition: unknown): unknown {
+  if (ArrayBuffer.isView(condition)) return condition;
+  try {
+    return JSON.parse(JSON.stringify(condition) ?? "null") as unknown;
+  } catch {
+    return "opaque";
+  }
+}
