@@ -53,7 +53,7 @@ export function settingsOf(solver: Solver): Setting[] {
 /** Every solver in every setting. */
 export const settings: readonly Setting[] = solvers.flatMap(settingsOf);
 
-/** Every solver as it is when nothing but its name is given, and in every order it takes. */
+/** Every solver as it is when nothing but its name is given, and then in every other order it takes. */
 export const orders: readonly Setting[] = solvers.flatMap((solver) => {
   const defaults = Object.fromEntries(Object.entries(solver.options).map(([name, o]) => [name, o.default]));
   return settingsOf(solver).filter(({ options }) =>
