@@ -211,8 +211,8 @@ function isChosen(s: Search, i: i32): bool {
 }
 
 /**
- * Returns |Σ L_i(ratio) R_i|² of the chosen nodes. Expanded into powers, the loss at nine nodes would lose 6 of its digits,
- * relative to the largest loss in the interval; here the weights are 0 and 1 at a node, and near it next to nothing is lost.
+ * Returns |Σ L_i(ratio) R_i|² of the chosen nodes. Not expanded into powers: at nine nodes, four of them within 0.05 of each
+ * other, the loss between those had an error of 6e-6 when expanded and of 2e-15 from the weights, the largest loss being 66.
  */
 function modelLoss(s: Search, ratio: f64): f64 {
   lagrangeWeights(chosenNode(s, 0), s.chosen, ratio, weight(s, 0));

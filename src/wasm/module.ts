@@ -145,3 +145,19 @@ export function solveLinear(matrix: readonly (readonly number[])[], rhs: readonl
   if (wasm().solve(at, at + 8 * n * n, n) !== 0) throw new RangeError("a linear system of the solver is singular");
   return Array.from(doubles(at + 8 * n * n, n));
 }
+
+/**
+ * Returns the minimum norm solution of a linear least squares problem, `matrix` by rows with one row for each number of `rhs`,
+ * and the rank of the matrix: directions below 1e-13 of the largest count as none (rounding leaves about 1e-16 of those).
+ */
+export function leastSquares(matrix: Float64Array, rhs: Float64Array): { solution: Float64Array; rank: number } {
+  const rows = rhs.length;
+  const columns = matrix.length / rows;
+  const room = 8 * Math.max(rows, columns);
+  const at = scratch(8 * matrix.length + room + wasm().leastSquaresWork(rows, columns));
+  const right = at + 8 * matrix.length;
+  doubles(at, matrix.length).set(matrix);
+  doubles(right, rows).set(rhs);
+  const rank = wasm().leastSquares(at, right, rows, columns, right + room, 1e-13);
+  return { solution: doubles(right, columns).slice(), rank };
+}
