@@ -100,7 +100,8 @@ export function timeGrid(schedule: NoiseSchedule, steps: number, spacing: Spacin
  * @throws RangeError naming the first entry that is wrong.
  */
 export function checkGrid(values: unknown, name: string, schedule?: NoiseSchedule): Float64Array {
-  const grid = Float64Array.from(check.numbers(name, values));
+  // + 0 makes 0 of −0, which JSON does not keep.
+  const grid = Float64Array.from(check.numbers(name, values), (t) => t + 0);
   if (grid.length < 2) throw new RangeError(`"${name}": expected at least 2 times, got ${grid.length}`);
   const [low, high] = schedule === undefined ? [-Infinity, Infinity] : scheduleDomain(schedule);
   let lambdaBefore: number | undefined;
