@@ -1,4 +1,13 @@
 // Public surface of `dc-solver`: named re-exports only.
+export {
+  fitRatioModel,
+  predictRatios,
+  type RatioDegrees,
+  type RatioModel,
+  type RatioObservation,
+  ratioModelFromJSON,
+} from "./compensation/cpr.ts";
+export { ratioModelFromNpy } from "./compensation/npy.ts";
 export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./compensation/ratio-search.ts";
 export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
 export type { RatioSettings } from "./compensation/settings.ts";

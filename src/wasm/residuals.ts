@@ -1,5 +1,5 @@
 // Memory of a one-dimensional search over a vector-valued objective: residual vectors, their inner products, and the state of the
-// ask/tell machine of assembly/math/minimize, in an instance of its own for as long as the search of one run lasts.
+// ask/tell machine of assembly/math/search, in an instance of its own for as long as the search of one run lasts.
 import { borrow } from "./arena.ts";
 import { doubles, scratch, wasm } from "./module.ts";
 
