@@ -6,8 +6,8 @@ export {
   type RatioModel,
   type RatioObservation,
   ratioModelFromJSON,
+  ratioModelFromNpy,
 } from "./compensation/cpr.ts";
-export { ratioModelFromNpy } from "./compensation/npy.ts";
 export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./compensation/ratio-search.ts";
 export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
 export type { RatioSettings } from "./compensation/settings.ts";

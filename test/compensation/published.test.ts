@@ -93,7 +93,7 @@ describe("the published searches", () => {
         grid: Array.from({ length: 201 }, (_, j) => 1 + ((1e-3 - 1) * j) / 200),
         solver: "ddim",
       });
-      const trajectory = [search.noise];
+      const trajectory: Float32Array[] = [search.noise];
       for await (const { x } of sampleSteps({ ...search, plan: fine })) trajectory.push(x);
       const states = [search.noise, ...c.targetIndex.map((j) => trajectory[j] as Float32Array)];
 
