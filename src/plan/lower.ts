@@ -219,8 +219,11 @@ function allocate(lines: Line[]): Program {
       }
       case "exec": {
         const operations: LinearOperation[] = [];
+        const lastOperation = new Map<ValueId, number>();
+        for (const [j, { terms }] of line.operations.entries()) {
+          for (const [, from] of terms) lastOperation.set(from, j);
+        }
         for (const [j, { to, terms, compensation }] of line.operations.entries()) {
-          const later = new Set(line.operations.slice(j + 1).flatMap((o) => o.terms.map(([, from]) => from)));
           let list = terms.map(([c, from]) => [c, place(from)] as const);
           let partial: number | undefined;
           while (list.length > maxTerms) {
@@ -229,7 +232,7 @@ function allocate(lines: Line[]): Program {
             operations.push({ out: -1 - partial, terms: list.slice(0, maxTerms).map(term) });
             list = [[1, -1 - partial], ...list.slice(maxTerms)];
           }
-          for (const [, from] of terms) if (dead(from) && !later.has(from)) drop(from);
+          for (const [, from] of terms) if (dead(from) && lastOperation.get(from) === j) drop(from);
           const placed = list.map(term);
           if (compensation) compensations.push(placed.map((t) => t.coefficient));
           operations.push({ out: put(to), terms: placed });
