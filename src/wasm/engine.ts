@@ -111,9 +111,11 @@ export const wasmEngine: Engine = {
         }
       }
     }
+    const views: Float32Array[] = [];
     const view = (slot: Slot) => {
       const first = address(slot) >>> 2;
-      return floats.subarray(first, first + length);
+      views[slot] ??= floats.subarray(first, first + length);
+      return views[slot];
     };
     const allSlots = () => floats.subarray(slots >>> 2, (slots + program.slots * slotStride) >>> 2);
     return {
