@@ -99,9 +99,9 @@ export function mixtureDenoiser(o: MixtureOptions): Denoiser<readonly number[]> 
         const total = relative.reduce((a, b) => a + b, 0);
         clean.fill(0);
         for (const [j, k] of components.entries()) {
-          const [mean, v] = [means[k] as Float64Array, variance[k] as number];
+          const [mean, v, s] = [means[k] as Float64Array, variance[k] as number, std[k] as number];
           const r = (relative[j] as number) / total;
-          const shrink = (alpha * (std[k] as number) ** 2) / v;
+          const shrink = (alpha * (s * s)) / v;
           for (let i = 0; i < dims; i++) {
             const m = mean[i] as number;
             clean[i] = (clean[i] as number) + r * (m + shrink * ((state[i] as number) - alpha * m));
