@@ -1,0 +1,46 @@
+// What a user pays before the first step: bytes to load, and the time from import to a plan in a fresh process.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { root } from "./report.ts";
+
+/** Bytes of the WebAssembly module; undefined where it is not built. */
+export function moduleBytes(): number | undefined {
+  const file = join(root, "build/dc-solver.wasm");
+  return existsSync(file) ? statSync(file).size : undefined;
+}
+
+/** Writes the library as one minified file and returns where, with its size. */
+export async function bundleLibrary(): Promise<{ file: string; bytes: number; gzipped: number }> {
+  const file = join(root, "build/bench/library.mjs");
+  const { outputFiles } = await build({
+    entryPoints: [join(root, "src/index.ts")],
+    outfile: file,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    legalComments: "none",
+    write: false,
+  });
+  const contents = outputFiles[0]?.contents ?? new Uint8Array();
+  mkdirSync(join(root, "build/bench"), { recursive: true });
+  writeFileSync(file, contents);
+  return { file, bytes: contents.length, gzipped: gzipSync(contents, { level: 9 }).length };
+}
+
+/** Returns the milliseconds from before the import of a bundle to after its first plan, in as many fresh processes. */
+export function firstPlan(file: string, processes: number): number[] {
+  const script = `
+    const started = performance.now();
+    const { createPlan, vpDiscrete } = await import(${JSON.stringify(pathToFileURL(file).href)});
+    createPlan({ schedule: vpDiscrete(), steps: 5 });
+    console.log(performance.now() - started);`;
+  return Array.from({ length: processes }, () =>
+    Number(execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" })),
+  );
+}
