@@ -34,7 +34,7 @@ const version = 1;
 export function finishSearch(o: Omit<RatioSearch, "toJSON"> & { identity: string }): RatioSearch {
   const { identity, ...search } = o;
   const toJSON = () => structuredClone({ kind, version, library: libraryVersion, finished: true, identity, ...search });
-  return Object.assign(search, { toJSON });
+  return { ...search, toJSON };
 }
 
 /** Returns the JSON of a search after its first steps. */
