@@ -7,7 +7,10 @@ export type Folder = string | URL | ((path: string) => Promise<Uint8Array>);
 /** Returns the bytes of a file of the folder; every failure names the file. */
 export type ReadFile = (path: string) => Promise<Uint8Array>;
 
-type Files = { readFile(path: string | URL): Promise<Uint8Array> };
+type Files = {
+  readFile(path: string | URL): Promise<Uint8Array>;
+  readdir(path: string | URL): Promise<string[]>;
+};
 
 async function fileSystem(): Promise<Files | undefined> {
   const { process, Deno, Bun } = globalThis as { process?: NodeJS.Process; Deno?: unknown; Bun?: unknown };
@@ -21,7 +24,10 @@ async function fileSystem(): Promise<Files | undefined> {
 
 async function download(url: string | URL): Promise<Uint8Array> {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: HTTP ${response.status} ${response.statusText}`.trimEnd());
+  if (!response.ok) {
+    const text = `${url}: HTTP ${response.status} ${response.statusText}`.trimEnd();
+    throw Object.assign(new Error(text), { code: response.status });
+  }
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -33,15 +39,56 @@ function inside(folder: URL, path: string): URL {
   return url;
 }
 
-async function readFrom(folder: Folder, path: string): Promise<unknown> {
-  if (typeof folder === "function") return folder(path);
+/** Returns where a file of a folder is, and what reads it there: a file system, or none for a download. */
+async function locate(folder: string | URL, path: string): Promise<{ full: string | URL; files: Files | undefined }> {
   const remote = typeof folder === "string" && /^[a-z][a-z\d+.-]+:\/\//i.test(folder);
   const place = remote ? new URL(folder) : folder;
-  if (place instanceof URL && place.protocol !== "file:") return download(inside(place, path));
-  const files = await fileSystem();
+  if (place instanceof URL && place.protocol !== "file:") return { full: inside(place, path), files: undefined };
   const full = place instanceof URL ? inside(place, path) : `${place.replace(/[\\/]+$/, "")}/${path}`;
   // In a browser a path is relative to the page.
+  return { full, files: await fileSystem() };
+}
+
+async function readFrom(folder: Folder, path: string): Promise<unknown> {
+  if (typeof folder === "function") return folder(path);
+  const { full, files } = await locate(folder, path);
   return files === undefined ? download(full) : files.readFile(full);
+}
+
+// What file systems say, and servers: some answer 403 for what is not there.
+const missing: readonly unknown[] = ["ENOENT", "ENOTDIR", 403, 404, 410];
+
+function isMissing(error: unknown): boolean {
+  return missing.includes(((error as Error).cause as { code?: unknown } | undefined)?.code);
+}
+
+/** Returns the bytes of a file that need not be there. A function says so by rejecting, or by giving nothing. */
+export async function readIfThere(folder: Folder, path: string): Promise<Uint8Array | undefined> {
+  if (typeof folder === "function") {
+    const give = async () => folder(path);
+    const bytes = await give().catch(() => undefined);
+    return bytes === undefined ? undefined : reader(async () => bytes)(path);
+  }
+  try {
+    return await reader(folder)(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the names in a folder of the folder, in order; none if it is not there, or where folders cannot be listed. */
+export async function listNames(folder: Folder, path: string): Promise<string[]> {
+  if (typeof folder === "function") return [];
+  const { full, files } = await locate(folder, path);
+  if (files === undefined) return [];
+  try {
+    return (await files.readdir(full)).sort();
+  } catch (cause) {
+    const error = new Error(`"${path}": cannot be read: ${(cause as Error).message}`, { cause });
+    if (isMissing(error)) return [];
+    throw error;
+  }
 }
 
 /** Returns the reader of a model folder. */
@@ -67,7 +114,11 @@ export function reader(folder: Folder): ReadFile {
 
 /** Returns the JSON object in a file of the folder. */
 export async function readObject(read: ReadFile, path: string): Promise<Record<string, unknown>> {
-  const bytes = await read(path);
+  return parseObject(path, await read(path));
+}
+
+/** Returns the JSON object that a file holds; every failure names the file. */
+export function parseObject(path: string, bytes: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

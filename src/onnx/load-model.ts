@@ -1,8 +1,11 @@
 // A model folder as one object: network, schedule, plans and samples.
 import { finite, integer, numbers, oneOf, options, wrongType, wrongValue } from "../check.ts";
+import type { RatioModel } from "../compensation/cpr.ts";
 import type { Denoiser } from "../denoisers/denoiser.ts";
 import { timeGrid } from "../diffusion/grid.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
+import { compensate } from "../plan/compensate.ts";
+import { digest } from "../plan/digest.ts";
 import type { Plan, PlanOptions } from "../plan/plan.ts";
 import type { StepEvent } from "../sampling/run.ts";
 import { type SampleResult, sample } from "../sampling/sample.ts";
@@ -12,6 +15,7 @@ import { onnxDenoiser } from "./denoiser.ts";
 import { type Folder, reader } from "./files.ts";
 import type { OrtLike, SessionLike } from "./ort.ts";
 import { enqueue } from "./queue.ts";
+import { fittingRatios, isModel, type RatioFile, readRatioFiles } from "./ratios.ts";
 import { signature } from "./signature.ts";
 import { snapGrid } from "./snap.ts";
 
@@ -28,7 +32,10 @@ export interface LoadModelOptions {
 export type ModelPlanOptions = Omit<PlanOptions, "schedule" | "ratios"> & {
   /** The guidance that the plan is for; compensation ratios depend on it. Default 1. */
   guidanceScale?: number;
-  /** Compensation: ratios of the model folder where there are fitting ones ("auto", the default), none, or the given ones. */
+  /**
+   * Compensation. "auto" (default): ratios of the model folder, searched ones if settings, steps and guidance are the plan's, else
+   * predicted ones if the settings are and the range of the model holds the plan, else none. "off": none. Numbers: these.
+   */
   ratios?: "auto" | "off" | readonly number[];
 };
 
@@ -56,6 +63,10 @@ export interface LoadedModel {
   readonly shape: number[];
   /** Number of labels: 0 … labels − 1, and −1. */
   readonly labels: number;
+  /** The model of compensation ratios in the folder, the first one if there are several. */
+  readonly ratioModel?: RatioModel;
+  /** Returns a hash of the network, 16 hex digits over the bytes of `unet/model.onnx`: `settings.model` of ratios made for it. */
+  hash(): string;
   /**
    * Returns a plan for this network. Where the timestep is an integer tensor, the grid is moved onto the training steps.
    * @throws RangeError with the largest `steps` that works, if two times then fall on one training step.
@@ -73,6 +84,9 @@ export interface LoadedModel {
 /**
  * Returns the network of a model folder in the diffusers layout: `model_index.json`, `unet/config.json`, `unet/model.onnx`,
  * `scheduler/scheduler_config.json`. For networks with labels, or without condition, in the space of the data.
+ * Compensation ratios, if there are any, are the files that `ratios/index.json` lists (`{ kind: "dc-solver/ratio-index", version: 1,
+ * files: ["…json", …] }`), or all of `ratios/*.json` where there is no index and the folder can be listed; each holds the JSON of a
+ * search or of a ratio model.
  * @throws Error, TypeError, RangeError or SyntaxError that names the file if one is missing, damaged or not understood.
  */
 export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
@@ -84,6 +98,10 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
   const read = reader(folder);
   const config = await readConfig(read);
   const bytes = await read(networkFile);
+  const hash = hashOf(bytes);
+  const files = await readRatioFiles(folder, hash);
+  // onnxruntime-web hands the bytes over to its worker, if it has one: later they are gone.
+  if ((ort as { env?: { wasm?: { proxy?: unknown } } }).env?.wasm?.proxy === true) hash();
   let session: SessionLike;
   try {
     session = await ort.InferenceSession.create(bytes, { executionProviders });
@@ -94,7 +112,7 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
     });
   }
   try {
-    return build(ort, session, config);
+    return build(ort, session, config, hash, files);
   } catch (cause) {
     await session.release?.();
     throw new Error(`"${networkFile}": ${cause instanceof Error ? cause.message : cause}`, { cause });
@@ -103,7 +121,24 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
 
 const networkFile = "unet/model.onnx";
 
-function build(ort: OrtLike, session: SessionLike, config: ModelConfig): LoadedModel {
+/** Returns a function that hashes once, when asked for the first time (7 ns a byte), and lets the bytes go then. */
+function hashOf(bytes: Uint8Array): () => string {
+  let source: Uint8Array | undefined = bytes;
+  let known: string | undefined;
+  return () => {
+    known ??= digest(source);
+    source = undefined;
+    return known;
+  };
+}
+
+function build(
+  ort: OrtLike,
+  session: SessionLike,
+  config: ModelConfig,
+  hash: () => string,
+  files: readonly RatioFile[],
+): LoadedModel {
   const { schedule, shape, labels, prediction, trainSteps } = config;
   const { sample: input, timestep, condition: labelInput } = signature(session, {}, undefined);
   checkShape(input.shape, shape);
@@ -157,7 +192,14 @@ function build(ort: OrtLike, session: SessionLike, config: ModelConfig): LoadedM
       throw new TypeError('"schedule": unknown option of LoadedModel.plan; it is the model\'s own');
     if (typeof ratios === "string") oneOf("ratios", ratios, ["auto", "off"]);
     const given = typeof ratios === "string" ? {} : { ratios };
-    const full: PlanOptions = { ...rest, ...given, schedule };
+    const made = place({ ...rest, ...given, schedule });
+    if (ratios !== "auto" || files.length === 0) return made;
+    const found = fittingRatios(files, { plan: made, guidanceScale, model: hash() }, rest.dcOrder);
+    return found === undefined ? made : compensate(made, found.ratios, found.dcOrder);
+  }
+
+  /** Returns the plan on the times that the network can be told. */
+  function place(full: PlanOptions): Plan {
     if (full.grid === undefined) full.steps ??= 5;
     if (timestep.type !== "int64" && timestep.type !== "int32") return createPlan(full);
     const { steps, spacing, grid, ...solver } = full;
@@ -166,11 +208,14 @@ function build(ort: OrtLike, session: SessionLike, config: ModelConfig): LoadedM
     return createPlan({ ...solver, grid: snapGrid(make(steps as number), trainSteps, make) });
   }
 
+  const ratioModel = files.map((file) => file.ratios).find(isModel);
   return {
     denoiser,
     schedule,
     shape: [...shape],
     labels,
+    ...(ratioModel === undefined ? {} : { ratioModel }),
+    hash,
     plan,
     async sample(o) {
       alive();
