@@ -226,16 +226,21 @@ function allocate(lines: Line[]): Program {
         for (const [j, { to, terms, compensation }] of line.operations.entries()) {
           let list = terms.map(([c, from]) => [c, place(from)] as const);
           let partial: number | undefined;
+          const own: number[] = []; // the coefficients of `terms`, without those of partial sums
+          const emit = (out: Slot, part: typeof list) => {
+            const placed = part.map(term);
+            operations.push({ out, terms: placed });
+            for (const t of placed) if (partial === undefined || t.from !== -1 - partial) own.push(t.coefficient);
+          };
           while (list.length > maxTerms) {
             // 1·acc + c·v has the bits of the longer sum. The partial sum has a block of its own: the output may be an input.
             partial ??= block.take();
-            operations.push({ out: -1 - partial, terms: list.slice(0, maxTerms).map(term) });
+            emit(-1 - partial, list.slice(0, maxTerms));
             list = [[1, -1 - partial], ...list.slice(maxTerms)];
           }
           for (const [, from] of terms) if (dead(from) && lastOperation.get(from) === j) drop(from);
-          const placed = list.map(term);
-          if (compensation) compensations.push(placed.map((t) => t.coefficient));
-          operations.push({ out: put(to), terms: placed });
+          emit(put(to), list);
+          if (compensation) compensations.push(own);
           if (partial !== undefined) block.give(partial);
         }
         return { kind: "exec", operations };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createPlan, mixtureDenoiser, sample, vpLinear } from "../../src/index.ts";
+import { instrument } from "../../src/plan/compensate.ts";
 import { lower, type Program } from "../../src/plan/lower.ts";
 import { inputs, type Operation, type Plan, type ValueId } from "../../src/plan/plan.ts";
 import type { Engine, EngineProgram, LinearOperation, Tensor } from "../../src/wasm/engine.ts";
@@ -289,6 +290,19 @@ describe("lowering keeps the bits of a plan", () => {
         if (instruction.kind !== "exec") continue;
         for (const { terms } of instruction.operations) expect(terms.length).toBeLessThanOrEqual(8);
       }
+    }
+  });
+
+  it("and a compensation of any degree keeps a coefficient for each of its outputs, which a search may overwrite", () => {
+    const plan = createPlan({ schedule: vpLinear(), steps: 14, solver: "ddim" });
+    for (const dcOrder of [1, 2, 7, 8, 12]) {
+      const instrumented = instrument(plan, dcOrder);
+      const { compensations, coefficients } = lower(instrumented, "sample", 1, false);
+      const wanted = instrumented.steps.flatMap(({ operations }) =>
+        operations.flatMap((o) => (o.kind === "combine" && o.replaces !== undefined ? [o.terms.map(([c]) => c)] : [])),
+      );
+      expect(wanted).toHaveLength(14 - dcOrder);
+      expect(compensations.map((list) => list.map((c) => coefficients[c]))).toEqual(wanted);
     }
   });
 
