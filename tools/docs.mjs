@@ -19,8 +19,13 @@ async function registry() {
 }
 
 const code = (text) => `\`${text}\``;
-const row = (cells) => `| ${cells.join(" | ")} |`;
-const table = (head, rows) => [row(head), row(head.map(() => "---")), ...rows.map(row)];
+
+/** Returns the lines of a table, its columns aligned as the formatter wants them. */
+function table(head, rows) {
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((cells) => `${cells[i]}`.length)));
+  const row = (cells) => `| ${cells.map((cell, i) => `${cell}`.padEnd(widths[i])).join(" | ")} |`;
+  return [row(head), row(widths.map((width) => "-".repeat(width))), ...rows.map(row)];
+}
 
 /** Values that an option might take besides its default; its check says which of them it does. */
 const pool = [true, false, 0.5, 1, 2, 3, 4];
