@@ -91,8 +91,8 @@ const rows = setups.map(({ items, steps, plan, network, rest }) => {
 const head = ["items", "model calls", "network, ms", "solver, ms", "solver, µs/step", "solver, % of the run"];
 report.table("time of a sampling run; plans are made beforehand, noise is part of the solver", head, rows);
 report.note("");
-for (const [i, { items, steps }] of setups.entries()) {
-  const percent = (rows[i]?.numbers.percent.median ?? NaN) as number;
+for (const { numbers } of rows) {
+  const { items, steps, percent } = numbers;
   report.figure(`solver's share, ${items} items, ${steps} steps`, percent, "%", { atMost: 1 });
 }
 report.finish();

@@ -181,7 +181,7 @@ for (const n of sizes.split(",").map(Number)) {
   const rows = [];
   for (const subject of subjects(buffers)) {
     compare(subject);
-    const effort = { rounds: n > 1e6 ? Math.ceil(Number(rounds) / 2) : Number(rounds), turn: 1 };
+    const effort = { rounds: n > 1e6 ? Math.ceil(Number(rounds) / 2) : Number(rounds), turn: 1, warm: 50 };
     const contenders = {
       ours: calling(subject.ours),
       copy: calling(copy(subject.bytes)),

@@ -18,6 +18,8 @@ export interface Effort {
   readonly rounds: number;
   /** Shortest duration of a contender's turn, in milliseconds; the number of calls follows from it. */
   readonly turn: number;
+  /** Milliseconds that a contender runs before it counts, so that the engine has compiled it for good. */
+  readonly warm: number;
 }
 
 /** Returns the contender that calls a function of this process. */
@@ -33,10 +35,10 @@ export function calling(work: () => void): Contender {
 export async function race<K extends string>(contenders: Record<K, Contender>, effort: Effort): Promise<Times<K>> {
   const names = Object.keys(contenders) as K[];
   const calls = new Map<K, number>();
-  for (const name of names) calls.set(name, await callsOfOneTurn(contenders[name], effort.turn));
+  for (const name of names) calls.set(name, await callsOfOneTurn(contenders[name], effort));
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>;
-  // Two rounds that do not count: the compilers of the engine have seen every contender by then.
-  for (let round = -2; round < effort.rounds; round++) {
+  // One round that does not count, with all of them in turn.
+  for (let round = -1; round < effort.rounds; round++) {
     for (const name of shuffled(names)) {
       const time = await contenders[name](calls.get(name) as number);
       if (round >= 0) times[name].push(time);
@@ -50,14 +52,15 @@ function shuffled<T>(values: readonly T[]): T[] {
   return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value);
 }
 
-async function callsOfOneTurn(contender: Contender, turn: number): Promise<number> {
+async function callsOfOneTurn(contender: Contender, { turn, warm }: Effort): Promise<number> {
   let calls = 1;
   for (let spent = 0; ; ) {
     const milliseconds = ((await contender(calls)) * calls) / 1000;
     spent += milliseconds;
-    // Optimised code comes after some tens of calls; a count from before would be too low.
-    if (milliseconds >= turn && (spent >= 10 * turn || calls === 1)) return calls;
     if (milliseconds < turn) calls = Math.ceil(calls * Math.min(8, Math.max(1.2, (1.2 * turn) / milliseconds)));
+    else if (spent >= warm) return calls;
+    // What was slow before it was compiled would have long turns ever after.
+    else calls = Math.max(1, Math.ceil((calls * 1.2 * turn) / milliseconds));
   }
 }
 

@@ -64,14 +64,21 @@ export class Report {
     this.results.push(...rows.map((row) => ({ table: title, ...row.numbers })));
   }
 
-  /** Prints one number beside what is wanted of it. */
-  figure(what: string, value: number, unit: string, wanted: { atLeast?: number; atMost?: number } = {}): void {
+  /** Prints a number, or the median and quartiles of many, beside what is wanted of it. */
+  figure(
+    what: string,
+    result: number | Spread,
+    unit: string,
+    wanted: { atLeast?: number; atMost?: number } = {},
+  ): void {
     const { atLeast, atMost } = wanted;
+    const value = typeof result === "number" ? result : result.median;
+    const text = typeof result === "number" ? digits(result) : range(result);
     const missed = (atLeast !== undefined && value < atLeast) || (atMost !== undefined && value > atMost);
     const limit = atLeast === undefined ? (atMost === undefined ? "" : `≤ ${atMost}`) : `≥ ${atLeast}`;
     const verdict = limit === "" ? "" : ` (wanted ${limit}${missed ? ": MISSED" : ""})`;
-    console.log(`${what}: ${digits(value)} ${unit}${verdict}`);
-    this.results.push({ figure: what, value, unit, ...wanted });
+    console.log(`${what}: ${text} ${unit}${verdict}`);
+    this.results.push({ figure: what, value: result, unit, ...wanted });
   }
 
   note(text: string): void {
