@@ -48,7 +48,7 @@ export function referencePlan(plan: Plan, rule: ReferenceRule): Plan {
 /** Returns the reference states at plan.grid[1], plan.grid[2], … by running the reference plan. */
 export async function runReference<C>(plan: Plan, o: SampleOptions<C>): Promise<Float32Array[]> {
   const states: Float32Array[] = [];
-  for await (const { t, x } of sampleSteps(o)) if (t === plan.grid[states.length + 1]) states.push(x);
+  for await (const { t, x } of sampleSteps(o)) if (t === plan.steps[states.length]?.end.t) states.push(x);
   return states;
 }
 

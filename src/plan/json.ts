@@ -40,7 +40,10 @@ export function finishPlan(options: PlanOptions, grid: Float64Array, steps: read
   const plan: Plan = {
     nfe: operations.filter((o) => o.kind === "evaluate").length,
     draws: operations.filter((o) => o.kind === "draw").length,
-    grid,
+    // A typed array cannot be frozen; every reader gets its own.
+    get grid() {
+      return grid.slice();
+    },
     options: Object.freeze({ schedule, ...deepFreeze(settings) }),
     steps: deepFreeze([...steps]),
     toJSON() {

@@ -203,7 +203,7 @@ export class Run {
   }
 
   private endStep(step: number, state: number, denoised: number | undefined): void {
-    const t = this.plan.grid[step + 1] as number;
+    const t = (this.plan.steps[step] as PlanStep).end.t;
     if (!this.machine.isFinite(state)) throw new NonFiniteError("the state", step, t);
     if (denoised === undefined) return;
     const [x, x0] = [this.machine.read(state) as Float32Array, this.machine.read(denoised) as Float32Array];

@@ -7,7 +7,7 @@ import { defineSolver, type GridPoint } from "./solver.ts";
 
 export const ddim = defineSolver<{ order: number; eta: number }>({
   name: "ddim",
-  aliases: ["ddpm"],
+  aliases: [],
   about: "DDIM, first order, with a share eta of fresh noise (Song et al. 2021, arXiv 2010.02502)",
   multistep: true,
   options: {
