@@ -1,7 +1,7 @@
 // Builds everything the package ships: the WebAssembly module, its bytes as a TypeScript module, the bundles, the types.
 // `node tools/build.mjs wasm` stops after the module; the tests need no more than that.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -25,17 +25,31 @@ async function buildModule() {
   return bytes.length;
 }
 
+/** For edge workers: the module is imported as a file, from beside the folder, instead of compiled from bytes. */
+const importedModule = {
+  name: "imported module",
+  setup(build) {
+    build.onResolve({ filter: /\/compile\.ts$/ }, ({ resolveDir }) => ({
+      path: join(resolveDir, "compile.workerd.ts"),
+    }));
+    build.onResolve({ filter: /\/dc-solver\.wasm$/ }, () => ({ path: "../dc-solver.wasm", external: true }));
+  },
+};
+
 async function buildBundles() {
   rmSync("dist", { recursive: true, force: true });
   const common = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", legalComments: "none" };
-  await build({
+  const library = {
     ...common,
     entryPoints: { index: "src/index.ts", onnx: "src/onnx/index.ts" },
-    outdir: "dist",
     platform: "neutral",
     splitting: true,
     chunkNames: "shared/[name]-[hash]",
-  });
+  };
+  await build({ ...library, outdir: "dist" });
+  await build({ ...library, outdir: "dist/edge", chunkNames: "[name]-[hash]", plugins: [importedModule] });
+  await build({ ...common, entryPoints: { workerd: "src/workerd/index.ts" }, outdir: "dist", platform: "neutral" });
+  copyFileSync("build/dc-solver.wasm", "dist/dc-solver.wasm");
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const cli = await build({
     ...common,

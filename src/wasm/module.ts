@@ -1,6 +1,6 @@
 // The compiled module and its shared instance. What the host may call is in assembly/index.ts; WasmExports repeats it as types.
 // The shared instance serves scalar mathematics and small tables (coefficients, schedules); runs borrow instances of their own.
-import { wasmBase64 } from "./bytes.ts";
+import { compileModule } from "./compile.ts";
 
 export interface WasmExports {
   readonly memory: WebAssembly.Memory;
@@ -85,22 +85,9 @@ export function useWasm(module: WebAssembly.Module): void {
   compiled = module;
 }
 
-function compile(): WebAssembly.Module {
-  const text = atob(wasmBase64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  try {
-    return new WebAssembly.Module(bytes);
-  } catch (cause) {
-    const remedy = "compile dc-solver.wasm elsewhere and hand it to useWasm(module) first";
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`this runtime does not compile WebAssembly with SIMD from bytes (${detail}); ${remedy}`, { cause });
-  }
-}
-
 /** Returns a new instance of the module with a memory of its own (64 KiB until it is grown). */
 export function instantiate(): WasmExports {
-  compiled ??= compile();
+  compiled ??= compileModule();
   return new WebAssembly.Instance(compiled, {}).exports as unknown as WasmExports;
 }
 

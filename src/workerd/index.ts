@@ -1,0 +1,2 @@
+// Entry `dc-solver/workerd`.
+export { installOrtWasm } from "./install-ort.ts";
