@@ -8,8 +8,8 @@ declare module "cli-progress" {
       barIncompleteChar?: string;
       hideCursor?: boolean;
     });
-    start(total: number, value: number): void;
-    update(value: number): void;
+    start(total: number, value: number, payload?: Record<string, string>): void;
+    update(value: number, payload?: Record<string, string>): void;
     stop(): void;
   }
 }

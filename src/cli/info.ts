@@ -1,6 +1,8 @@
 // dc-solver info: what this machine has, what the model says about itself, and a plan with its coefficients.
 import { readConfig } from "../onnx/config.ts";
 import { reader } from "../onnx/files.ts";
+import { isModel, type RatioFile, readRatioFiles } from "../onnx/ratios.ts";
+import { digest } from "../plan/digest.ts";
 import type { Operation, Plan } from "../plan/plan.ts";
 import { createPlan, solvers } from "../solvers/index.ts";
 import { wasmBase64 } from "../wasm/bytes.ts";
@@ -57,6 +59,30 @@ async function modelCard(folder: string): Promise<Record<string, string>> {
   return Object.fromEntries(pairs.flatMap((m) => (m === null ? [] : [[m[1] as string, m[2] as string]])));
 }
 
+/** Returns what the folder's ratio files are, in a line each, or what is wrong with them. */
+async function ratioLines(folder: string): Promise<string[]> {
+  const hash = async () => digest(await reader(folder)("unet/model.onnx"));
+  try {
+    return (await readRatioFiles(folder, hash)).map(describeRatios);
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}
+
+function describeRatios({ path, ratios }: RatioFile): string {
+  const { settings } = ratios;
+  const solver = settings === undefined ? "" : `, ${settings.solver} order ${settings.order}`;
+  if (isModel(ratios)) {
+    const { range, rank } = ratios;
+    const span = ([low, high]: [number, number]) => (low === high ? `${low}` : `${low} to ${high}`);
+    return `${path}: model for ${span(range.steps)} steps, guidance ${span(range.guidanceScale)}, rank ${rank}${solver}`;
+  }
+  const { steps, guidanceScale, holdoutMse, holdoutMseWithout } = ratios;
+  const judged = (holdoutMse ?? 0) / (holdoutMseWithout ?? 0);
+  const gain = Number.isFinite(judged) ? `, held-out error ${judged.toFixed(3)} times that without` : "";
+  return `${path}: search for ${steps} steps, guidance ${guidanceScale}${solver}${gain}`;
+}
+
 const value = (id: number): string => `v${id}`;
 
 function describe(operation: Operation): string {
@@ -95,7 +121,7 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
   const config = await readConfig(reader(folder));
   const { schedule } = config;
   const plan = blameUsage(() => createPlan({ schedule, solver, steps }));
-  const [card, ort] = await Promise.all([modelCard(folder), onnxRuntime()]);
+  const [card, ort, ratios] = await Promise.all([modelCard(folder), onnxRuntime(), ratioLines(folder)]);
   const module = webAssembly();
   const model = { folder, card, shape: config.shape, labels: config.labels, prediction: config.prediction };
   if (on.has("json")) {
@@ -105,7 +131,7 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
       runtime: runtime(),
       onnxRuntime: ort,
       webAssembly: module,
-      model: { ...model, schedule: range },
+      model: { ...model, schedule: range, ratios },
       solvers: solverNames(),
       plan,
     };
@@ -120,6 +146,7 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
     ...Object.entries(card).map(([key, fact]) => `  ${key}: ${fact}`),
     `  one sample: [${config.shape.join(", ")}], labels: ${config.labels === 0 ? "none" : `0 to ${config.labels - 1}`}`,
     `  output: ${config.prediction}, schedule: ${schedule.kind}, t from ${schedule.tMax} to ${schedule.tMin}`,
+    ...(ratios.length === 0 ? ["  ratios: none"] : ratios.map((line) => `  ${line}`)),
     `plan: ${solver}, ${steps} steps, ${plan.nfe} model calls`,
     "  v0 is the initial noise",
     ...planLines(plan),

@@ -1,6 +1,8 @@
 // The command line. Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted).
+import { fitHelp, runFit } from "./fit.ts";
 import { infoHelp, runInfo } from "./info.ts";
 import { runSample, sampleHelp } from "./sample.ts";
+import { runSearch, searchHelp } from "./search.ts";
 import { interrupted, UsageError } from "./usage.ts";
 
 declare const LIBRARY_VERSION: string;
@@ -12,6 +14,8 @@ interface Command {
 
 const commands: Record<string, Command> = {
   sample: { help: sampleHelp, run: runSample },
+  search: { help: searchHelp, run: runSearch },
+  fit: { help: fitHelp, run: runFit },
   info: { help: infoHelp, run: runInfo },
 };
 

@@ -1,6 +1,4 @@
-// Samples as a PNG, and files that are there whole or not at all.
-import { rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+// Samples as a PNG.
 import { encode } from "fast-png";
 
 /** Samples side by side, 8 bits a channel. */
@@ -39,24 +37,4 @@ export function tile(samples: Float32Array, shape: readonly number[], columns: n
 /** Returns a picture as the bytes of a PNG file. */
 export function png(picture: Picture): Uint8Array {
   return encode({ ...picture, depth: 8 });
-}
-
-/** Throws unless a file can be put at `path`: its folder is there, and it is not itself a folder. */
-export async function checkPlace(option: string, path: string): Promise<void> {
-  const folder = await stat(dirname(path)).catch(() => undefined);
-  if (!folder?.isDirectory()) throw new Error(`${option}: the folder "${dirname(path)}" does not exist; make it first`);
-  const file = await stat(path).catch(() => undefined);
-  if (file?.isDirectory()) throw new Error(`${option}: "${path}" is a folder; name a file`);
-}
-
-/** Writes a file under another name and then renames it, so that nobody ever sees half of it. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(draft, bytes);
-    await rename(draft, path);
-  } catch (cause) {
-    await rm(draft, { force: true });
-    throw cause;
-  }
 }

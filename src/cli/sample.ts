@@ -1,14 +1,14 @@
 // dc-solver sample: pictures from a model folder.
-import { readFile } from "node:fs/promises";
-import { setImmediate as turn } from "node:timers/promises";
-import type { Denoiser } from "../denoisers/denoiser.ts";
 import { loadModel } from "../onnx/load-model.ts";
 import { sample } from "../sampling/sample.ts";
 import { findSolver } from "../solvers/index.ts";
-import { checkPlace, isPicture, png, tile, writeWhole } from "./picture.ts";
+import { checkPlace, writeWhole } from "./files.ts";
+import { type Clock, timed } from "./listen.ts";
+import { isPicture, png, tile } from "./picture.ts";
 import { startProgress } from "./progress.ts";
-import { loadOrt, modelFolder, type Provider, providers } from "./runtime.ts";
-import { blameUsage, parse, readInteger, readNumber, UsageError } from "./usage.ts";
+import { planWith, readRatios } from "./ratios.ts";
+import { loadOrt, modelFolder } from "./runtime.ts";
+import { blameUsage, parse, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
 
 const defaults = {
   model: "",
@@ -32,49 +32,12 @@ export const sampleHelp = `dc-solver sample: draws samples and writes them as on
   --class K          a label, or all: one after the other (${defaults.class})
   --count N          number of samples (${defaults.count})
   --seed N           the same seed gives the same picture everywhere (${defaults.seed})
-  --ratios R         compensation: auto, off, or a JSON file with an array of ratios (${defaults.ratios})
-  --provider P       ${providers.join(" or ")} (${defaults.provider})
+  --ratios R         compensation: auto (the model folder's, if some fit), off, or a file of ratios: what search or fit
+                     wrote, an array in JSON, a ratio model in .npy (${defaults.ratios})
+  --provider P       wasm or webgpu (${defaults.provider})
   --out FILE         (${defaults.out})
   --json             the result as JSON on stdout
   --help`;
-
-/** Seconds spent in the network, and in neither network nor solver (the event loop's turn). */
-interface Clock {
-  seconds: number;
-  elsewhere: number;
-}
-
-/** Returns the denoiser with a clock around it. Between calls the event loop turns once, so that Ctrl-C is heard: a WASM run blocks it. */
-function timed<C>(denoiser: Denoiser<C>, clock: Clock, onCall: () => void): Denoiser<C> {
-  async function measure<T>(call: () => T | Promise<T>): Promise<T> {
-    const waiting = performance.now();
-    await turn();
-    const started = performance.now();
-    const output = await call();
-    const ended = performance.now();
-    onCall();
-    clock.seconds += (ended - started) / 1000;
-    clock.elsewhere += (started - waiting + performance.now() - ended) / 1000;
-    return output;
-  }
-  const { predictGuided } = denoiser;
-  return {
-    prediction: denoiser.prediction,
-    predict: (request) => measure(() => denoiser.predict(request)),
-    ...(predictGuided && { predictGuided: (request) => measure(() => predictGuided.call(denoiser, request)) }),
-  };
-}
-
-async function readRatios(text: string): Promise<"auto" | "off" | number[]> {
-  if (text === "auto" || text === "off") return text;
-  const json: unknown = JSON.parse(await readFile(text, "utf8").catch((e: Error) => fail(text, e.message)));
-  if (Array.isArray(json) && json.every((r) => typeof r === "number")) return json;
-  return fail(text, "expected an array of numbers, one per step");
-}
-
-function fail(file: string, detail: string): never {
-  throw new Error(`--ratios: "${file}": ${detail}`);
-}
 
 function readClasses(text: string | undefined, count: number, labels: number): number[] {
   if (text !== "all") {
@@ -95,8 +58,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
   const seed = readInteger("seed", text.seed, 0);
   const guidanceScale = readNumber("guidance", text.guidance);
   if (text.class !== "all") readInteger("class", text.class, 0);
-  const provider = text.provider as Provider;
-  if (!providers.includes(provider)) throw new UsageError(`--provider: expected wasm or webgpu, got "${provider}"`);
+  const provider = readProvider(text.provider);
   const { out = "", solver = "" } = text;
   blameUsage(() => findSolver(solver));
   if (out === "") throw new UsageError('--out: expected a file name, got ""');
@@ -113,7 +75,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
     if (model.labels === 0 && guidanceScale !== 1) {
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");
     }
-    const plan = blameUsage(() => model.plan({ solver, steps, guidanceScale, ratios }));
+    const plan = await planWith(model, ratios, { solver, steps, guidanceScale });
     const clock: Clock = { seconds: 0, elsewhere: 0 };
     const progress = startProgress(plan.nfe, "model calls");
     let calls = 0;
@@ -138,7 +100,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
     const solverSeconds = (performance.now() - started) / 1000 - clock.seconds - clock.elsewhere;
     const picture = tile(result.data, shape, Math.min(count, 10));
     signal.throwIfAborted();
-    await writeWhole(out, png(picture));
+    writeWhole(out, png(picture));
     report(on.has("json"), {
       solver,
       steps,

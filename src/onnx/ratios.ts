@@ -1,5 +1,5 @@
 // Compensation ratios beside a network: the files of a model folder's `ratios`, and which of them fits a plan.
-import { show, wrongType } from "../check.ts";
+import { object, show, wrongType } from "../check.ts";
 import { predictRatios, type RatioModel, ratioModelFromJSON } from "../compensation/cpr.ts";
 import { type RatioSearch, ratioSearchFromJSON } from "../compensation/search-json.ts";
 import { type RatioSettings, settingsDifference, settingsOf } from "../compensation/settings.ts";
@@ -34,7 +34,8 @@ export function isModel(ratios: Ratios): ratios is RatioModel {
  * Returns the search or the model whose JSON it is.
  * @throws TypeError for what is neither, RangeError for another version, an unfinished search or numbers that do not fit together.
  */
-export function ratiosFromJSON(json: Record<string, unknown>): Ratios {
+export function ratiosFromJSON(value: unknown): Ratios {
+  const json = object("json", value);
   if (json.kind === "dc-solver/ratios") return ratioSearchFromJSON(json);
   if (json.kind === "dc-solver/ratio-model") return ratioModelFromJSON(json);
   return wrongType("kind", '"dc-solver/ratios" or "dc-solver/ratio-model"', json.kind);
