@@ -55,7 +55,9 @@ function shuffled<T>(values: readonly T[]): T[] {
 async function callsOfOneTurn(contender: Contender, { turn, warm }: Effort): Promise<number> {
   let calls = 1;
   for (let spent = 0; ; ) {
-    const milliseconds = ((await contender(calls)) * calls) / 1000;
+    const started = performance.now();
+    await contender(calls);
+    const milliseconds = performance.now() - started;
     spent += milliseconds;
     if (milliseconds < turn) calls = Math.ceil(calls * Math.min(8, Math.max(1.2, (1.2 * turn) / milliseconds)));
     else if (spent >= warm) return calls;
