@@ -164,10 +164,12 @@ export function meanSquare(a: Float32Array, b?: Float32Array): number {
 }
 
 /**
- * Returns whether the state does not depend on the ratio: no vector differs from the first by more than 1e-6 of the reference's size,
- * which is what float32 rounding alone would do. `gram` holds the lower triangle.
+ * Returns whether there is nothing to gain but rounding: no vector differs from the first by more than 1e-6 of the reference's size, or
+ * the first itself is no longer than 1e-5 of it, a hundred roundings. `gram` holds the lower triangle of the products of residuals, the
+ * first at ratio 1.
  */
 function isFlat(gram: readonly (readonly number[])[], scale: number): boolean {
+  if ((gram[0]?.[0] as number) <= 1e-10 * scale) return true;
   return gram.every((row, i) => {
     const distance = (row[i] as number) - 2 * (row[0] as number) + (gram[0]?.[0] as number);
     return distance <= 1e-12 * scale;

@@ -75,8 +75,9 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const plan = checkPlan(o.plan);
   if (plan.draws > 0)
     check.wrongValue("plan", "one without draws: a noisy state has no reference", `${plan.draws} draws`);
-  const counted = counting(checkDenoiser<C>(o.denoiser));
+  const denoiser = checkDenoiser<C>(o.denoiser);
   checkCall(o);
+  const counted = counting(denoiser, o.guidanceScale);
   if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
   const rules = searchRules(o);
   const dcOrder = plan.options.dcOrder ?? 2;
@@ -177,7 +178,10 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
 }
 
 function searchRules<C>(o: RatioSearchOptions<C>): SearchRules {
-  const bounds = check.numbers("bounds", o.bounds ?? [0.25, 2]);
+  // Defaults stand in for undefined alone: null is a value of the wrong kind.
+  const { bounds: interval = [0.25, 2], tolerance = 2e-3, maxEvaluations = 9, objective = "corrected" } = o;
+  const { guidanceScale = 1 } = o;
+  const bounds = check.numbers("bounds", interval);
   if (bounds.length !== 2) check.wrongValue("bounds", "a smallest and a largest ratio", bounds);
   const [low, high] = [check.finite("bounds[0]", bounds[0]), check.finite("bounds[1]", bounds[1])];
   if (low > 1 || high < 1 || low === high) {
@@ -188,10 +192,10 @@ function searchRules<C>(o: RatioSearchOptions<C>): SearchRules {
   return {
     low,
     high,
-    tolerance: check.positive("tolerance", o.tolerance ?? 2e-3),
-    maxEvaluations: check.integer("maxEvaluations", o.maxEvaluations ?? 9, 1, 64),
-    objective: check.oneOf("objective", o.objective ?? "corrected", ["corrected", "predicted"]),
-    guidanceScale: check.finite("guidanceScale", o.guidanceScale ?? 1),
+    tolerance: check.positive("tolerance", tolerance),
+    maxEvaluations: check.integer("maxEvaluations", maxEvaluations, 1, 64),
+    objective: check.oneOf("objective", objective, ["corrected", "predicted"]),
+    guidanceScale: check.finite("guidanceScale", guidanceScale),
   };
 }
 
@@ -206,27 +210,26 @@ function checkHoldout<C>(o: RatioSearchOptions<C>, base: RunOptions & Call<C>): 
   return { ...rest, ...pick(given, names) };
 }
 
-/** Returns the denoiser with a count of its calls; a guided pair is one. */
-function counting<C>(denoiser: Denoiser<C>) {
-  const counted = {
+/** Returns the denoiser with a count of its calls; a guided pair is one, also where the denoiser has no batched form of it. */
+function counting<C>(denoiser: Denoiser<C>, guidanceScale: number | undefined) {
+  const { predictGuided } = denoiser;
+  const share = (guidanceScale ?? 1) !== 1 && predictGuided === undefined ? 0.5 : 1;
+  const counted: { calls: number; denoiser: Denoiser<C> } = {
     calls: 0,
     denoiser: {
       prediction: denoiser.prediction,
-      predict: (input: Parameters<Denoiser<C>["predict"]>[0]) => {
-        counted.calls++;
+      predict(input) {
+        counted.calls += share;
         return denoiser.predict(input);
       },
-    } as Denoiser<C>,
+    },
   };
-  const { predictGuided } = denoiser;
-  // A pair counts once, also where the denoiser has no batched form of it.
-  counted.denoiser.predictGuided = async (input) => {
-    counted.calls++;
-    if (predictGuided !== undefined) return predictGuided.call(denoiser, input);
-    const { unconditional, ...rest } = input;
-    const conditional = (await denoiser.predict({ ...rest, x: input.x.slice() })).slice();
-    return { conditional, unconditional: await denoiser.predict({ ...rest, condition: unconditional }) };
-  };
+  if (predictGuided !== undefined) {
+    counted.denoiser.predictGuided = (input) => {
+      counted.calls++;
+      return predictGuided.call(denoiser, input);
+    };
+  }
   return counted;
 }
 

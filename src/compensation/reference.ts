@@ -34,12 +34,13 @@ export function refine(grid: ArrayLike<number>, steps: number): Float64Array {
 /** Returns the plan of a reference run for `plan`. */
 export function referencePlan(plan: Plan, rule: ReferenceRule): Plan {
   const given = check.options<ReferenceRule>("reference", rule, ["steps", "solver", "order"]);
-  const steps = check.integer("reference.steps", given.steps ?? 200, plan.steps.length);
+  const { steps: least = 200, solver = "ddim" } = given;
+  const steps = check.integer("reference.steps", least, plan.steps.length);
   const { schedule, thresholding } = plan.options;
   return createPlan({
     schedule,
     grid: refine(plan.grid, steps),
-    solver: given.solver ?? "ddim",
+    solver,
     ...(given.order === undefined ? {} : { order: given.order }),
     ...(thresholding === undefined ? {} : { thresholding }),
   });
