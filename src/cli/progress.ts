@@ -56,7 +56,11 @@ export function startProgress(total: number, unit: string): Progress {
 export function startLongProgress(total: number, phase: string): LongProgress {
   const { stderr } = process;
   const started = performance.now();
-  const left = (done: number) => clock(((performance.now() - started) / 1000 / Math.max(done, 1)) * (total - done));
+  const left = (done: number) => {
+    const seconds = (performance.now() - started) / 1000;
+    // The first calls of a network are slow and say little about the others.
+    return seconds < 1 && done < total / 10 ? "?" : clock((seconds / Math.max(done, 1)) * (total - done));
+  };
   if (stderr.isTTY) {
     const bar = startBar("{bar} {percentage} %, {phase}, {left} left", total, { phase, left: "?" });
     return {
