@@ -15,11 +15,16 @@ function notice(folder, why) {
   return [`${name} ${version} (${license}), ${why}`, ...texts].join("\n\n");
 }
 
-/** Returns the text of the notices for bundles with these esbuild metafiles. */
+/** Returns the text of the notices for bundles, an object of their esbuild metafiles by file. */
 export function notices(metafiles) {
-  const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
-  const folders = [...new Set(inputs.map(packageFolder))].filter((folder) => folder !== undefined).sort();
-  const bundled = folders.map((folder) => notice(folder, "in dist/cli.js"));
+  const bundles = new Map();
+  for (const [file, { inputs }] of Object.entries(metafiles)) {
+    for (const folder of new Set(Object.keys(inputs).map(packageFolder))) {
+      if (folder !== undefined) bundles.set(folder, [...(bundles.get(folder) ?? []), file]);
+    }
+  }
+  const folders = [...bundles.keys()].sort();
+  const bundled = folders.map((folder) => notice(folder, `in ${bundles.get(folder).join(" and ")}`));
   // Its exp, log, pow, sin and cos are compiled into the module.
   const compiled = notice("node_modules/assemblyscript", "its mathematics in the WebAssembly module");
   const line = "─".repeat(80);

@@ -1,4 +1,5 @@
 // The command line. Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted).
+import { compareHelp, runCompare } from "./compare.ts";
 import { fitHelp, runFit } from "./fit.ts";
 import { infoHelp, runInfo } from "./info.ts";
 import { runSample, sampleHelp } from "./sample.ts";
@@ -16,6 +17,7 @@ const commands: Record<string, Command> = {
   sample: { help: sampleHelp, run: runSample },
   search: { help: searchHelp, run: runSearch },
   fit: { help: fitHelp, run: runFit },
+  compare: { help: compareHelp, run: runCompare },
   info: { help: infoHelp, run: runInfo },
 };
 

@@ -51,8 +51,8 @@ function start(args: readonly string[], onStderr?: (kill: () => void) => void, f
 
 describe("a command line that is wrong ends with 2 and says what is right", () => {
   test.each<[string[], RegExp]>([
-    [[], /expected a command; commands: sample, search, fit, info/],
-    [["smaple"], /unknown command "smaple"; commands: sample, search, fit, info/],
+    [[], /expected a command; commands: sample, search, fit, compare, info/],
+    [["smaple"], /unknown command "smaple"; commands: sample, search, fit, compare, info/],
     [["sample", "--step", "5"], /'--step'[\s\S]*Options: --model, --solver, --steps/],
     [["sample", "--steps", "0"], /--steps: expected an integer ≥ 1, got "0"/],
     [["sample", "--steps", "5.5"], /--steps: expected an integer ≥ 1, got "5.5"/],
