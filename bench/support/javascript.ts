@@ -1,9 +1,11 @@
 // What the kernels are held against: the same work as one plain loop over Float32Arrays, as one would write it in JavaScript.
 import type { LinearOperation, Slot } from "../../src/wasm/engine.ts";
 
+let loops = 0;
+
 /**
  * Returns a function that runs the operations element by element in one loop; what only lives within them stays in local variables.
- * It is written as text and compiled, so that coefficients and the number of terms are constants, as in a loop written by hand.
+ * It is written as text and compiled, so that operations and terms are fixed, as in a loop written by hand.
  */
 export function fusedLoop(
   operations: readonly LinearOperation[],
@@ -20,15 +22,33 @@ export function fusedLoop(
       lines.push(`let ${local(from)} = array${from}[i];`);
       held.add(from);
     }
-    const sum = terms.map(({ coefficient, from }) => `${coefficients[coefficient]} * ${local(from)}`).join(" + ");
-    lines.push(`${held.has(out) ? "" : "let "}${local(out)} = ${sum.replaceAll("+ -", "- ")};`);
+    const sum = terms.map(({ coefficient, from }) => `c${coefficient} * ${local(from)}`).join(" + ");
+    lines.push(`${held.has(out) ? "" : "let "}${local(out)} = ${sum};`);
     held.add(out);
     if (out >= 0) lines.push(`array${out}[i] = ${local(out)};`);
   }
-  const body = `return () => { for (let i = 0; i < n; i++) { ${lines.join(" ")} } };`;
-  const make = new Function("n", ...slots.map((slot) => `array${slot}`), body);
+  // Coefficients in local variables: as literals, each is loaded from the code anew, which takes 1.5 times as long.
+  const constants = operations.flatMap((o) => o.terms.map(({ coefficient: c }) => `const c${c} = coefficients[${c}];`));
+  const loop = `${constants.join(" ")} for (let i = 0; i < n; i++) { ${lines.join(" ")} }`;
+  // Functions of one text share what V8 learns of them; a number keeps them apart.
+  const text = `/* ${++loops} */ return (n) => { ${loop} };`;
+  const make = new Function("coefficients", ...slots.map((slot) => `array${slot}`), text);
   const views = slots.map((slot) => arrays.get(slot) as Float32Array);
-  return make(views[0]?.length, ...views) as () => void;
+  const run = make(coefficients, ...views) as (n: number) => void;
+  warmUp(run, views);
+  const length = views[0]?.length ?? 0;
+  return () => run(length);
+}
+
+/**
+ * Calls a loop on few elements until it is compiled, and puts these back. Otherwise V8 compiles it in the middle of its first long
+ * run, and may then stay for good with code that takes 3 times as long.
+ */
+function warmUp(run: (n: number) => void, arrays: readonly Float32Array[]): void {
+  const few = 32;
+  const saved = arrays.map((array) => array.slice(0, few));
+  for (const started = performance.now(); performance.now() - started < 50; ) run(few);
+  for (const [i, array] of arrays.entries()) array.set(saved[i] ?? []);
 }
 
 export function dot(a: Float32Array, b: Float32Array): number {
