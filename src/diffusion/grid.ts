@@ -60,8 +60,10 @@ const rules = {
  */
 export type Spacing = keyof typeof rules;
 
-/** The names of all spacings. */
-export const spacings: readonly Spacing[] = Object.freeze(Object.keys(rules) as Spacing[]);
+/** The names of all spacings; pure, so that a bundle without grids drops them. */
+export const spacings: readonly Spacing[] = /* @__PURE__ */ Object.freeze(
+  /* @__PURE__ */ Object.keys(rules) as Spacing[],
+);
 
 // Far above any use, and below what would exhaust the memory before the points could be told apart.
 const mostSteps = 2 ** 24;

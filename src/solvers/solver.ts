@@ -40,7 +40,10 @@ export interface Solver<O extends object = Record<string, unknown>> {
   build(trace: Trace, problem: Problem, options: O): void;
 }
 
-/** Returns the solver with its option types kept together with its code. */
+/**
+ * Returns the solver with its option types kept together with its code.
+ * @__NO_SIDE_EFFECTS__ A bundle without createPlan drops the solvers.
+ */
 export function defineSolver<O extends object>(solver: Solver<O>): Solver<O> {
   return Object.freeze(solver);
 }
