@@ -80,10 +80,9 @@ function change(document: Json, { path, kind, value, key, amount }: Edit): void 
   let [parent, at]: [Json, string] = [document, "steps"];
   for (const [depth, n] of path.entries()) {
     const children = Object.keys(parent);
-    if (children.length === 0) break;
     at = children[n % children.length] as string;
     const child = parent[at];
-    if (depth === path.length - 1 || !isParent(child)) break;
+    if (depth === path.length - 1 || !isParent(child) || Object.keys(child).length === 0) break;
     parent = child;
   }
   const old = parent[at];
@@ -106,7 +105,7 @@ function change(document: Json, { path, kind, value, key, amount }: Edit): void 
       break;
     case "retype":
       parent[at] =
-        typeof old === "string" ? Number(old) : Array.isArray(old) ? { ...old } : isParent(old) ? [old] : `${old}`;
+        typeof old === "string" ? Number(old) : Array.isArray(old) ? { ...old } : isParent(old) ? [old] : String(old);
       break;
     case "swap":
       if (Array.isArray(old)) old.reverse();
