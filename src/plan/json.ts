@@ -68,7 +68,8 @@ function object(path: string, value: unknown, required: readonly string[], optio
     if (!Object.hasOwn(value, key)) throw new TypeError(`"${path}.${key}": expected to be there, it is missing`);
   }
   for (const key of Object.keys(value)) {
-    if (![...required, ...optional].includes(key)) throw new TypeError(`"${path}.${key}": unknown`);
+    if (![...required, ...optional].includes(key))
+      throw new TypeError(`"${path}.${key}": expected none of that name, got ${check.show((value as Json)[key])}`);
   }
   return value as Json;
 }
@@ -157,15 +158,9 @@ function step(path: string, value: unknown): PlanStep {
 
 /** Returns the options of a plan's JSON. What they hold beyond the schedule is for `createPlan` to judge, should they go there again. */
 function optionsFromJSON(value: unknown, grid: Float64Array): PlanOptions {
-  const json = object(
-    "options",
-    value,
-    ["schedule", "solver", "steps", "predict"],
-    [
-      ...["spacing", "grid", "order", "eta", "variant", "corrector", "disableCorrector"],
-      ...["lowerOrderFinal", "thresholding", "ratios", "dcOrder"],
-    ],
-  );
+  // The rest is the solver's own, and for createPlan to judge should it go there again.
+  const json = check.object("options", value);
+  object("options", json, ["schedule", "solver", "steps", "predict"], Object.keys(json));
   if (check.integer("options.steps", json.steps, 1) !== grid.length - 1)
     check.wrongValue("options.steps", `${grid.length - 1}`, json.steps);
   if (typeof json.solver !== "string") check.wrongType("options.solver", "a string", json.solver);

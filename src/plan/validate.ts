@@ -59,7 +59,7 @@ function isPure(form: Form, start: Point, space: "sample" | "epsilon"): boolean 
  */
 export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): void {
   const fail = (k: number, what: string): never => {
-    throw new RangeError(`plan, step ${k}: ${what}`);
+    throw new RangeError(`"steps[${k}]": expected a step that keeps a clean signal clean, got one in which ${what}`);
   };
   let written = 0;
   let draws = 0;
@@ -69,7 +69,7 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
 
   for (const [k, step] of steps.entries()) {
     const { start, end } = step;
-    if (start.t !== grid[k] || end.t !== grid[k + 1]) fail(k, "its times are not those of the grid");
+    if (start.t !== grid[k] || end.t !== grid[k + 1]) fail(k, "the times are not those of the grid");
     // A network's output before thresholding is seen by the solver only through what follows from it.
     const raw = new Set<ValueId>();
     const made = new Map(step.outputs.map((o) => [o.value, o.value === o.denoised ? "sample" : "epsilon"] as const));
@@ -80,7 +80,10 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
       const space = outputs.get(value);
       if (space === "sample") return atom({ sample: 1, alphaScale: 1 });
       if (space === "epsilon") return atom({ epsilon: 1, sigmaScale: 1 });
-      return forms.get(value) ?? fail(k, `value ${value} is neither its start state, nor an output, nor its own`);
+      return (
+        forms.get(value) ??
+        fail(k, `value ${value} is read that is neither the start state, nor an output, nor the step's own`)
+      );
     };
     const derive = (operation: Operation): Form | undefined => {
       switch (operation.kind) {
@@ -88,7 +91,7 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
           if (operation.draw !== ++draws) fail(k, `draw ${operation.draw} is out of order`);
           return atom({ noise: new Map([[operation.to, 1]]), sigmaScale: 1 });
         case "evaluate":
-          if (!(operation.sigma > 0)) fail(k, "a model call without noise");
+          if (!(operation.sigma > 0)) fail(k, "the model is called without noise");
           if (!isAt(form(operation.x), start, operation))
             fail(k, `the state of the call at t = ${operation.t} is inconsistent`);
           return undefined;
@@ -131,8 +134,8 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
       if (!outputs.has(output.value) || !defined(output.denoised)) fail(k, "an output does not exist");
       if (!isPure(form(output.denoised), start, "sample")) fail(k, `value ${output.denoised} is no sample`);
     }
-    if (!defined(step.state)) fail(k, "its state does not exist");
-    if (!isAt(form(step.state), start, end)) fail(k, `its state is inconsistent with t = ${end.t}`);
+    if (!defined(step.state)) fail(k, "the state does not exist");
+    if (!isAt(form(step.state), start, end)) fail(k, `the state is inconsistent with t = ${end.t}`);
     state = step.state;
   }
 }

@@ -104,14 +104,18 @@ describe("a plan that claims consistency", () => {
   it("is refused, naming the step, when a value is read before it is written or a step does not start where the last one ended", () => {
     const plan = createPlan({ schedule: vpLinear(), steps: 3, solver: "ddim" });
     const [a, b, c] = plan.steps as [PlanStep, PlanStep, PlanStep];
-    expect(() => validate(plan.grid, [b, a, c])).toThrow(/^plan, step 0: its times are not those of the grid$/);
+    expect(() => validate(plan.grid, [b, a, c])).toThrow(
+      /^"steps\[0\]": expected a step that keeps a clean signal clean, got one in which the times are not those of the grid$/,
+    );
     const backwards = [{ ...a, operations: a.operations.toReversed() }, b, c];
     expect(() => validate(plan.grid, backwards)).toThrow(
-      /^plan, step 0: value 2 reads a value that does not exist yet$/,
+      /^"steps\[0\]": expected a step that keeps a clean signal clean, got one in which value 2 reads a value that does not exist yet$/,
     );
     expect(() => validate(plan.grid, [a, { ...b, state: a.state }, c])).toThrow(
-      /^plan, step 1: its state is inconsistent/,
+      /^"steps\[1\]": expected a step that keeps a clean signal clean, got one in which the state is inconsistent/,
     );
-    expect(() => validate(plan.grid, [a, { ...b, state: 99 }, c])).toThrow(/^plan, step 1: its state does not exist$/);
+    expect(() => validate(plan.grid, [a, { ...b, state: 99 }, c])).toThrow(
+      /^"steps\[1\]": expected a step that keeps a clean signal clean, got one in which the state does not exist$/,
+    );
   });
 });
