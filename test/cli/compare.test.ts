@@ -97,7 +97,11 @@ describe("a comparison", () => {
     expect(at4).toMatchObject({ ratios: [1, 1, 0.9, 1.1] });
     const plain = cells.find((cell) => cell.solver === "unipc" && cell.steps === 4);
     expect(at4?.gain).toEqual(ratioEstimate(at4?.errors as number[], plain?.errors as number[]));
-    expect(settings).toMatchObject({ Reference: "UniPC of order 3 with 8 steps", Seeds: "0 to 1", Guidance: "1" });
+    expect(settings).toMatchObject({
+      Reference: "UniPC of order 3 with 8 steps, uniform in log-SNR",
+      Seeds: "0 to 1",
+      Guidance: "1",
+    });
   });
 
   test("has the same numbers in the page's tables", () => {
