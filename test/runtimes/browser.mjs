@@ -46,6 +46,10 @@ async function open(folder, path, headers) {
     const page = await browser.newPage();
     const failed = new Promise((_, reject) => {
       page.on("pageerror", (error) => reject(new Error(`page error: ${error.message}`)));
+      page.on("response", (response) => {
+        const missing = response.status() >= 400 && response.request().resourceType() === "script";
+        if (missing) reject(new Error(`${response.url()}: ${response.status()}`));
+      });
       page.on("crash", () => reject(new Error("the page has crashed")));
     });
     const told = [];

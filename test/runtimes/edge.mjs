@@ -45,19 +45,24 @@ async function serve(workerd, folder, entry) {
       if (found !== null) resolve(found[1]);
     });
     child.on("error", reject);
-    child.on("close", (code) => reject(new Error(`workerd ended with ${code}: ${said.slice(-2000)}`)));
+    child.on("close", (code) => reject(new Error(`workerd ended with ${code}`)));
   });
   try {
-    const answer = async () => (await fetch(`http://127.0.0.1:${await port}/`)).json();
-    return check(await within(120, `workerd serve ${config}: ${said}`, answer()));
+    const answer = async () => (await fetch(`http://127.0.0.1:${await port}/`)).text();
+    return parse(await within(120, "workerd", answer()));
+  } catch (error) {
+    throw new Error(`${error.message}\n${said.slice(-2000)}`);
   } finally {
     kill(child);
   }
 }
 
-function check(answer) {
-  if (answer.error !== undefined) throw new Error(answer.error);
-  return answer;
+/** Returns the outcome in what a worker answered; an error that it has caught is thrown on. */
+function parse(text) {
+  if (!text.startsWith("{")) throw new Error(`answered: ${text.slice(0, 200)}`);
+  const outcome = JSON.parse(text);
+  if (outcome.error !== undefined) throw new Error(outcome.error);
+  return outcome;
 }
 
 /** Returns the folder with a worker as esbuild bundles it, under the conditions given. */
@@ -114,7 +119,7 @@ export const workers = [
     version: async () => versionOf("miniflare"),
     async run({ folder }) {
       const outdir = await bundle(folder, "edge", conditions);
-      return check(JSON.parse(await run(process.execPath, [join(here, "miniflare.mjs"), outdir, compatibilityDate])));
+      return parse(await run(process.execPath, [join(here, "miniflare.mjs"), outdir, compatibilityDate]));
     },
   },
   {

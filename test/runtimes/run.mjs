@@ -1,6 +1,5 @@
 // The packed library in every runtime: the solver's bits are the same everywhere, or the run fails. `npm run test:runtimes`.
 // The list below is fixed: a runtime that is missing or does not start is a failure. Arguments, if any, pick some by their names.
-import { rmSync } from "node:fs";
 import { installChromium, pages } from "./browser.mjs";
 import { workers } from "./edge.mjs";
 import { hosts } from "./hosts.mjs";
@@ -51,27 +50,24 @@ const folder = await makeConsumer();
 const rows = [];
 const failures = [];
 let first;
-try {
-  for (const runtime of chosen) {
-    const row = [runtime.name];
-    const started = performance.now();
-    try {
-      row[1] = await runtime.version();
-      const outcome = await runtime.run({ folder });
-      row[2] = outcome.hash;
-      first ??= outcome;
-      row[3] = compare(runtime, outcome, first);
-    } catch (error) {
-      failures.push(`${runtime.name}: ${error.message}`);
-    }
-    row[4] = ((performance.now() - started) / 1000).toFixed(1);
-    rows.push(row);
-    console.log(`${failures.at(-1)?.startsWith(`${runtime.name}:`) ? "failed" : "passed"}: ${runtime.name}`);
-    // Without it there is nothing to hold the others against.
-    if (first === undefined) break;
+for (const runtime of chosen) {
+  const row = [runtime.name];
+  const before = failures.length;
+  const started = performance.now();
+  try {
+    row[1] = await runtime.version();
+    const outcome = await runtime.run({ folder });
+    row[2] = outcome.hash;
+    first ??= outcome;
+    row[3] = compare(runtime, outcome, first);
+  } catch (error) {
+    failures.push(`${runtime.name}: ${error.message}`);
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  row[4] = ((performance.now() - started) / 1000).toFixed(1);
+  rows.push(row);
+  console.log(`${failures.length > before ? "failed" : "passed"}: ${runtime.name}`);
+  // Without it there is nothing to hold the others against.
+  if (first === undefined) break;
 }
 
 console.log(`\n${first?.cases.length ?? 0} cases; network: largest difference to ${all[0].name}\n${table(rows)}\n`);

@@ -212,7 +212,8 @@ async function* noiseCases({ gaussianNoise }) {
     for (const generator of ["philox", "torch"]) {
       const lists = [0, 2 ** 53 - 1, Array.from({ length: shape[0] }, (_, i) => 1000 * i)];
       if (generator === "torch") lists.push(-1, 2n ** 64n - 5n);
-      for (const seed of lists) yield [`${generator} ${seed} ${shape}`, gaussianNoise(seed, shape, generator)];
+      for (const seed of lists)
+        yield [`${generator} ${typeof seed} ${seed} ${shape}`, gaussianNoise(seed, shape, generator)];
     }
   }
 }

@@ -4,26 +4,16 @@ import { loadModel } from "dc-solver/onnx";
 import { installOrtWasm } from "dc-solver/workerd";
 import ortModule from "onnxruntime-web/ort-wasm-simd-threaded.wasm";
 import * as ort from "onnxruntime-web/wasm";
-import index from "../models/digits/model_index.json";
-import scheduler from "../models/digits/scheduler/scheduler_config.json";
-import unet from "../models/digits/unet/config.json";
-import network from "../models/digits/unet/model.onnx";
+import { files } from "../models/digits.mjs";
 import { scenario } from "../scenario.mjs";
 
 installOrtWasm(ort, ortModule);
 
-const text = (json) => new TextEncoder().encode(JSON.stringify(json));
-const files = new Map([
-  ["model_index.json", text(index)],
-  ["unet/config.json", text(unet)],
-  ["unet/model.onnx", new Uint8Array(network)],
-  ["scheduler/scheduler_config.json", text(scheduler)],
-]);
-
+/** Returns the bytes of a file of the model folder: the network comes as bytes, JSON as what it says. */
 async function folder(path) {
-  const bytes = files.get(path);
-  if (bytes === undefined) throw new Error(`no ${path} here`);
-  return bytes;
+  const file = files.get(path);
+  if (file === undefined) throw new Error(`no ${path} here`);
+  return file instanceof ArrayBuffer ? new Uint8Array(file) : new TextEncoder().encode(JSON.stringify(file));
 }
 
 export default {

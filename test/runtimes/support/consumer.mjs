@@ -1,5 +1,5 @@
 // A project of a user in a temporary folder: the packed tarball installed, ONNX Runtime beside it, the scenario and its entries.
-import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,9 +29,18 @@ export async function installRuntimes() {
   writeFileSync(stamp, lock);
 }
 
-/** Returns the folder of the project. */
+/** Returns a module that imports all that a model folder holds for the library, as an edge worker has to. */
+function importsOf(model) {
+  const paths = readdirSync(model, { recursive: true }).filter((path) => /\.(json|onnx)$/.test(path));
+  const imports = paths.map((path, i) => `import file${i} from "./digits/${path}";`);
+  const entries = paths.map((path, i) => `["${path}", file${i}],`);
+  return [...imports, "export const files = new Map([", ...entries, "]);\n"].join("\n");
+}
+
+/** Returns the folder of the project; it goes with this process. */
 export async function makeConsumer() {
   const folder = mkdtempSync(join(tmpdir(), "dc-solver-runtimes-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   // `prepare` builds the package first.
   const packed = await npm(["pack", "--silent", "--pack-destination", folder], { cwd: root, seconds: 300 });
   const tarball = packed.trim().split("\n").at(-1);
@@ -44,5 +53,6 @@ export async function makeConsumer() {
   cpSync(join(here, "entries"), join(folder, "entries"), { recursive: true });
   cpSync(join(here, "scenario.mjs"), join(folder, "scenario.mjs"));
   cpSync(join(folder, "node_modules/dc-solver/models"), join(folder, "models"), { recursive: true });
+  writeFileSync(join(folder, "models/digits.mjs"), importsOf(join(folder, "models/digits")));
   return folder;
 }
