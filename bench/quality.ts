@@ -3,7 +3,7 @@
 //   npm run bench:quality -- [--quick] [--ort MODULE --provider cpu] [--threads 1]   hours with onnxruntime-web, half an hour natively
 //   npm run bench:quality -- --tables | --readme                                     the README's tables from the last full run
 // Every finished cell is kept in build/bench/quality.partial.jsonl; the same command goes on from there.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -35,6 +35,7 @@ const { quick } = given;
 const output = join(root, quick ? "build/bench/quality-quick.json" : "bench/results/quality.json");
 
 if (given.tables || given.readme) {
+  if (!existsSync(output)) throw new Error(`${relative(root, output)} is not there yet; run the benchmark first`);
   const text = tables(JSON.parse(readFileSync(output, "utf8")) as Results);
   if (given.readme) insert(join(root, "README.md"), text);
   else console.log(text);
@@ -121,7 +122,7 @@ async function run(): Promise<void> {
     runtime,
     beds: about,
     seeds: { test: span(test), search: span(search), count: test.length },
-    reference: `UniPC-${fine.order} with ${fine.steps} steps, uniform in log-SNR`,
+    reference: `UniPC-${fine.order} (${fine.steps} steps, uniform in log-SNR)`,
     heldOut,
     references,
     cells,
