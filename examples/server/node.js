@@ -1,94 +1,16 @@
 // @ts-check
-// The handler on node:http. Run it: node examples/server/node.js [port]
-import { createServer } from "node:http";
-import { Readable } from "node:stream";
-import { pathToFileURL } from "node:url";
+// The server in Node. Run it: node examples/server/node.js [port]
+import * as ort from "onnxruntime-web";
 import { createBatcher } from "./batcher.js";
+import { loadDigits } from "./digits.js";
 import { createHandler } from "./handler.js";
+import { listen } from "./listen.js";
 
-/**
- * Returns the address of a server, and `close`, which ends it: no new connections, answers for all that wait, then the end.
- * @param {object} options
- * @param {ReturnType<typeof createHandler>} options.handler
- * @param {ReturnType<typeof createBatcher>} options.batcher
- * @param {number} [options.port] default: any that is free
- * @param {string} [options.host]
- * @param {number} [options.headersTimeout] milliseconds in which a client sends its headers
- * @param {number} [options.requestTimeout] milliseconds in which a client sends its request, body included
- * @param {number} [options.maxConnections]
- */
-export async function listen(options) {
-  const { handler, batcher, port = 0, host = "127.0.0.1", maxConnections = 1024 } = options;
-  const { headersTimeout = 5_000, requestTimeout = 10_000 } = options;
-  const limits = { headersTimeout, requestTimeout, connectionsCheckingInterval: 500, maxHeaderSize: 8192 };
-  const server = createServer(limits, async (incoming, outgoing) => {
-    const gone = new AbortController();
-    outgoing.on("close", () => {
-      if (!outgoing.writableFinished) gone.abort();
-    });
-    outgoing.on("error", () => gone.abort());
-    const response = await answer(incoming, gone.signal);
-    const body = Buffer.from(await response.arrayBuffer());
-    if (outgoing.destroyed) return;
-    // What a client did not send in time is not waited for.
-    if (!incoming.complete || batcher.closing) outgoing.setHeader("connection", "close");
-    outgoing.writeHead(response.status, [...response.headers.entries(), ["content-length", `${body.length}`]].flat());
-    // The answers are small: a slow client reads its own from the socket's buffer, and holds up no one.
-    outgoing.end(body);
-  });
-
-  /**
-   * @param {import("node:http").IncomingMessage} incoming
-   * @param {AbortSignal} gone
-   */
-  async function answer(incoming, gone) {
-    const { method = "GET", url = "/" } = incoming;
-    let request;
-    try {
-      const headers = Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
-        values.map((value) => /** @type {[string, string]} */ ([name, value])),
-      );
-      const body = method === "GET" || method === "HEAD" ? {} : { body: Readable.toWeb(incoming), duplex: "half" };
-      request = new Request(
-        new URL(url, "http://localhost"),
-        /** @type {RequestInit} */ ({ method, headers, ...body }),
-      );
-    } catch {
-      // An address, a method or headers that no Request can have.
-      return Response.json({ error: "bad request" }, { status: 400 });
-    }
-    return handler(request, gone);
-  }
-
-  server.maxConnections = maxConnections;
-  await new Promise((resolve, reject) => {
-    server.on("error", reject);
-    server.listen(port, host, () => resolve(undefined));
-  });
-  const { port: bound } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return {
-    address: `http://${host}:${bound}`,
-    /** @param {number} [grace] milliseconds for clients to read what they are owed */
-    async close(grace = 2_000) {
-      const ended = new Promise((resolve) => server.close(resolve));
-      await batcher.close();
-      const timer = setTimeout(() => server.closeAllConnections(), grace);
-      server.closeIdleConnections();
-      await ended;
-      clearTimeout(timer);
-    },
-  };
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const ort = await import("onnxruntime-web");
-  const { loadDigits } = await import("./digits.js");
-  // A network this small gains nothing from threads.
-  ort.env.wasm.numThreads = 1;
-  const model = await loadDigits({ ort, folder: new URL("../../models/digits/", import.meta.url) });
-  const batcher = createBatcher({ network: model });
-  const port = Number(process.argv[2] ?? 8080);
-  const server = await listen({ handler: createHandler({ model, batcher }), batcher, port });
-  console.log(`${server.address}/sample?class=3&steps=5&guidance=7.5&seed=1`);
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => server.close());
-}
+// A network this small gains nothing from threads.
+ort.env.wasm.numThreads = 1;
+const model = await loadDigits({ ort, folder: new URL("../../models/digits/", import.meta.url) });
+const batcher = createBatcher({ network: model });
+const port = Number(process.argv[2] ?? 8080);
+const server = await listen({ handler: createHandler({ model, batcher }), batcher, port });
+console.log(`${server.address}/sample?class=3&steps=5&guidance=7.5&seed=1`);
+for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => server.close());

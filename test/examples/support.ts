@@ -4,7 +4,7 @@ import { createPlan, type Denoiser, vpLinear } from "dc-solver";
 import { onTestFinished } from "vitest";
 import { type Batch, createBatcher } from "../../examples/server/batcher.js";
 import { createHandler, type Model } from "../../examples/server/handler.js";
-import { listen } from "../../examples/server/node.js";
+import { listen } from "../../examples/server/listen.js";
 
 const schedule = vpLinear();
 
