@@ -152,7 +152,7 @@ function pictures({ panels, shape, keep, referenceName }: PageContent): Content 
   const row = (name: string, data: Float32Array, text: string) => {
     const bytes = png(tile(data, [keep, ...shape], keep));
     const source = `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
-    return html`<div class="strip"><span>${name}</span><img src="${source}" width="${keep * wide}" height="${high}" alt="${text}"></div>`;
+    return html`<div class="strip"><span>${name}</span><img src="${source}" width="${keep * wide}" height="${high}" style="max-width: ${keep * 4}rem" alt="${text}"></div>`;
   };
   return panels.map(({ guidance, reference, cells }) => {
     const groups = bySteps(cells).map(([steps, group]) => {

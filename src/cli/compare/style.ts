@@ -54,7 +54,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 @media print {
   :root { color-scheme: light; ${onLight} }
   body { max-width: none; padding: 0; font-size: 10pt; }
-  .panels, .panels.wide, .panels.tables { grid-template-columns: 1fr 1fr; gap: 0.5cm; }
+  .panels, .panels.wide { grid-template-columns: 1fr 1fr; gap: 0.5cm; }
+  .panels.tables { grid-template-columns: 1fr; gap: 0.5cm; }
   .scroll { overflow: visible; }
   h2, h3, figcaption, caption { break-after: avoid; }
   figure, .scroll, tbody, dl div { break-inside: avoid; }
