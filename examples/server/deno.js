@@ -1,4 +1,4 @@
-// The handler on Deno.serve. Run it: deno run --allow-net --allow-read examples/server/deno.js [port]
+// The handler on Deno.serve. Run it: deno run --unstable-no-legacy-abort --allow-net --allow-read examples/server/deno.js [port]
 import * as ort from "onnxruntime-web";
 import { createBatcher } from "./batcher.js";
 import { loadDigits } from "./digits.js";

@@ -24,6 +24,20 @@ import { check, HttpError, readBody, readQuery, refuse } from "./settings.js";
 export function createHandler(options) {
   const { model, batcher, timeLimit = 30_000, bodyLimit = 65_536, maxSteps = 100, report = console.error } = options;
 
+  // A plan is plain data, and the same for all who ask for the same steps: the newest ones are kept.
+  /** @type {Map<string, ReturnType<Model["plan"]>>} */
+  const plans = new Map();
+
+  /** @param {Parameters<Model["plan"]>[0]} wanted */
+  function planFor(wanted) {
+    const key = JSON.stringify(wanted);
+    const plan = plans.get(key) ?? model.plan(wanted);
+    plans.delete(key);
+    plans.set(key, plan);
+    if (plans.size > 100) plans.delete(/** @type {string} */ (plans.keys().next().value));
+    return plan;
+  }
+
   /**
    * @param {Request} request
    * @param {AbortSignal} signal
@@ -37,7 +51,7 @@ export function createHandler(options) {
     const shape = [labels.length, ...model.shape];
     let answer;
     try {
-      answer = batcher.submit({ plan: model.plan(plan), shape, labels, seed, guidanceScale }, signal);
+      answer = batcher.submit({ plan: planFor(plan), shape, labels, seed, guidanceScale }, signal);
     } catch (error) {
       // The library's own words for a value that is wrong.
       const wrong = error instanceof TypeError || error instanceof RangeError;

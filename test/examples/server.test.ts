@@ -83,6 +83,28 @@ describe("64 clients at once, each with settings of its own", () => {
   });
 });
 
+it("gives the memory of aborted requests back", async () => {
+  // Of a size that no other test here has.
+  const model = gated(arithmetic([1, 150, 200]));
+  const { batcher } = await start(model);
+  const abort = async () => {
+    const gone = new AbortController();
+    const submit = (seed: number) => {
+      const plan = model.plan({ steps: 3, guidanceScale: 1 });
+      return batcher.submit({ plan, shape: [1, ...model.shape], labels: [1], seed }, gone.signal);
+    };
+    const all = Array.from({ length: 8 }, (_, i) => submit(i));
+    const settled = Promise.allSettled(all);
+    await until(() => model.calls.length > 0);
+    expect(batcher.requests).toBe(8);
+    gone.abort();
+    for (const { status } of await settled) expect(status).toBe("rejected");
+    expect(batcher.requests).toBe(0);
+  };
+  expect((await constructions("Instance", abort)).length).toBeGreaterThanOrEqual(8);
+  for (let i = 0; i < 3; i++) expect(await constructions("Instance", abort)).toEqual([]);
+});
+
 describe("the order of service", () => {
   it("is that of arrival: whoever came first is in every call until the end, and the room that is left is used", async () => {
     const model = gated();

@@ -1,0 +1,29 @@
+// Bundles the app: node examples/bundled/build.mjs [folder]. What it writes is static, and works from any path of any server.
+import { cpSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const folder = process.argv[2] ?? here("../../build/examples/bundled");
+
+await build({
+  entryPoints: [here("main.js")],
+  outfile: join(folder, "main.js"),
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+});
+mkdirSync(folder, { recursive: true });
+cpSync(here("index.html"), join(folder, "index.html"));
+cpSync(
+  fileURLToPath(import.meta.resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm")),
+  join(folder, "ort-wasm-simd-threaded.wasm"),
+);
+cpSync(here("../../models/digits"), join(folder, "digits"), {
+  recursive: true,
+  filter: (path) => !/\.(py|md)$/.test(path),
+});
+console.log(folder);
