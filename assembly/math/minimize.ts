@@ -34,7 +34,8 @@ function hornerError(polynomial: usize, degree: i32, x: f64): f64 {
 }
 
 /**
- * Returns the u in [low, high] at which c[0] + c[1] u + … + c[degree] u^degree is smallest, degree ≤ 16.
+ * Returns the u in [low, high] at which c[0] + c[1] u + … + c[degree] u^degree is smallest. Traps if the degree is above 16:
+ * beyond the room for it lie the tables of exp and log.
  * Values that differ by less than their rounding errors (`hornerError`) are equal; of such points the one nearest 0 is
  * returned, of two equally near the lower. So a polynomial that is constant up to rounding gives 0, or the end next to it.
  *
@@ -43,6 +44,7 @@ function hornerError(polynomial: usize, degree: i32, x: f64): f64 {
  * formula for the quartic would need the same polish, a case for each sign of the discriminant, and a cosine.
  */
 export function minimizePolynomial(coefficients: usize, degree: i32, low: f64, high: f64): f64 {
+  if (degree >= WIDTH) unreachable();
   memory.copy(row(0), coefficients, (<usize>(degree + 1)) << 3);
   for (let k = 1; k <= degree; k++) {
     for (let i = 0; i <= degree - k; i++) set(row(k), i, <f64>(i + 1) * get(row(k - 1), i + 1));

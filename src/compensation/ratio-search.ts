@@ -63,6 +63,9 @@ export interface RatioSearchEvent {
   progress: unknown;
 }
 
+/** Highest dcOrder of a search: the loss is a polynomial of twice this degree, and the minimiser has room for degree 16. */
+const mostDcOrder = 8;
+
 const searchNames = ["reference", "bounds", "tolerance", "maxEvaluations", "objective", "resume", "holdout", "onStep"];
 
 /**
@@ -80,7 +83,7 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const counted = counting(denoiser, o.guidanceScale);
   if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
   const rules = searchRules(o);
-  const dcOrder = plan.options.dcOrder ?? 2;
+  const dcOrder = check.integer("plan.options.dcOrder", plan.options.dcOrder ?? 2, 1, mostDcOrder);
   const shape = check.shape("shape", o.shape);
   const length = shape.reduce((product, n) => product * n, 1);
   const base: RunOptions & Call<C> = pick(o, [...runNames, ...callNames]);

@@ -48,6 +48,15 @@ function random(): f64 {
 }
 
 describe("minimizePolynomial", () => {
+  test("traps above degree 16, before it writes where it has no room", () => {
+    expect(() => {
+      minimizePolynomial(coefficients, 17, -1.0, 1.0);
+    }).toThrow();
+    expect(() => {
+      minimizePolynomial(coefficients, 16, -1.0, 1.0);
+    }).not.toThrow();
+  });
+
   test("finds the vertex of a parabola, or the end next to it", () => {
     put(coefficients, 0, 0.25);
     put(coefficients, 1, -1.0);
