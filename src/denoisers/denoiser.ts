@@ -20,7 +20,10 @@ export interface DenoiserInput<C> {
 /** A network, or anything that answers like one. */
 export interface Denoiser<C = unknown> {
   readonly prediction: PredictionType | AffinePrediction;
-  /** Returns the raw output, as long as `x`. It is copied at once, so a denoiser may reuse its buffer. */
+  /**
+   * Returns the raw output, as long as `x`. It is copied at once, so a denoiser may reuse its buffer; one that answers several runs at
+   * once by promises needs a buffer for each call under way.
+   */
   predict(input: DenoiserInput<C>): Float32Array | Promise<Float32Array>;
   /** Returns both outputs of a guided pair from one batched run. */
   predictGuided?(

@@ -95,8 +95,11 @@ export type Call<C> = Pick<SampleOptions<C>, "condition" | "unconditional" | "si
 /** Returns the outputs of the pending call: one, or the guided pair, conditional first. */
 export async function predict<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): Promise<Tensor[]> {
   const input = (condition: C | undefined) => request(run, condition, o.signal);
-  // A denoiser may reuse its buffer. What it returns without a promise is copied before another run can call it.
-  const ask = (condition: C | undefined) => copied(denoiser.predict(input(condition)));
+  // A denoiser may reuse its buffer: what it returns is copied before anything else can call it, what it promises as soon as it is there.
+  const ask = async (condition: C | undefined) => {
+    const output = denoiser.predict(input(condition));
+    return copied(ArrayBuffer.isView(output) ? output : await output);
+  };
   if (run.pending?.outputs === 1) return [await ask(o.condition)];
   const unconditional = o.unconditional as C;
   if (denoiser.predictGuided !== undefined) {
@@ -104,9 +107,9 @@ export async function predict<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): P
       "denoiser.predictGuided",
       await denoiser.predictGuided({ ...input(o.condition), unconditional }),
     );
-    return [pair.conditional as Tensor, pair.unconditional as Tensor];
+    return [copied(pair.conditional as Tensor), copied(pair.unconditional as Tensor)];
   }
-  const conditional = copied(await ask(o.condition));
+  const conditional = await ask(o.condition);
   o.signal?.throwIfAborted();
   return [conditional, await ask(unconditional)];
 }

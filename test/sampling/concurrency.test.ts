@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type Denoiser,
+  type DenoiserInput,
   planFromJSON,
   type SampleOptions,
   type StepEvent,
@@ -97,6 +98,40 @@ describe("64 runs at once", () => {
       const { data } = await sample({ ...request(i), denoiser: network });
       expectBits((together[i] as (typeof together)[number]).data, data);
     }
+  });
+});
+
+describe("what a network promises", () => {
+  const other = (input: DenoiserInput<Labels> & { unconditional?: Labels }) =>
+    network.predict({ ...input, condition: input.unconditional }) as Float32Array;
+  /** Keeps the promise of `value`, and uses its buffers for something else at the second turn after. */
+  function kept<T>(value: T, buffers: Float32Array[]): Promise<T> {
+    const promise = Promise.resolve(value);
+    promise.then(() => undefined).then(() => buffers.map((buffer) => buffer.fill(Number.NaN)));
+    return promise;
+  }
+  const single: Denoiser<Labels> = {
+    prediction: "epsilon",
+    predict(input) {
+      const output = network.predict(input) as Float32Array;
+      return kept(output, [output]);
+    },
+  };
+  const paired: Denoiser<Labels> = {
+    ...single,
+    predictGuided(input) {
+      const pair = { conditional: network.predict(input) as Float32Array, unconditional: other(input) };
+      return kept(pair, Object.values(pair));
+    },
+  };
+
+  it.each([
+    ["an output", 1, single],
+    ["two outputs", 3, single],
+    ["a pair", 3, paired],
+  ] as const)("%s is copied as soon as it is there", async (_, i, denoiser) => {
+    const { data } = await sample({ ...request(i), denoiser });
+    expectBits(data, (await sample({ ...request(i), denoiser: network })).data);
   });
 });
 
