@@ -111,7 +111,8 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
                 ];
           const terms = ([[skip, name(operation.x)], ...weighted] as const).filter(([c]) => c !== 0);
           if (terms.length === 1 && terms[0]?.[0] === 1) names.set(operation.to, terms[0][1]);
-          else exec(operation.to, terms);
+          // An affine prediction may be 0 whatever the network says; a combination has at least one term.
+          else exec(operation.to, terms.length > 0 ? terms : [[0, name(operation.x)]]);
           break;
         }
       }

@@ -367,3 +367,9 @@ it("sample calls onStep in the course of the run, and sampleSteps does too", asy
   for await (const { step } of sampleSteps({ plan, denoiser, shape, noise, onStep })) order.push(`yield ${step}`);
   expect(order).toEqual([0, 1, 2].flatMap((k) => ["call", `step ${k}`, `yield ${k}`]));
 });
+
+it("an affine prediction that is 0 whatever the network says ends at x₀ = 0", async () => {
+  const zero = { prediction: { skip: () => 0, out: () => 0 }, predict: ({ x }: DenoiserInput<unknown>) => x };
+  const { data } = await sample({ plan: createPlan({ schedule: flow(), steps: 3 }), denoiser: zero, shape, noise });
+  expect(data.every((value) => value === 0)).toBe(true);
+});
