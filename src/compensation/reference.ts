@@ -1,5 +1,6 @@
 // The fine trajectory that a search compares with: states at exactly the plan's times, from the same initial noise.
 import * as check from "../check.ts";
+import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type SampleOptions, sampleSteps } from "../sampling/sample.ts";
 import { createPlan } from "../solvers/index.ts";
@@ -17,18 +18,34 @@ export interface GivenReference {
   states: Float32Array[];
 }
 
-/** Returns a grid that contains the given one, with the same number of equal parts in each of its intervals, at least `steps` in all. */
-export function refine(grid: ArrayLike<number>, steps: number): Float64Array {
-  const intervals = grid.length - 1;
-  const parts = Math.ceil(steps / intervals);
-  const fine = new Float64Array(intervals * parts + 1);
-  for (let i = 0; i < fine.length; i++) {
-    const k = Math.min(Math.floor(i / parts), intervals - 1);
-    const j = i - k * parts;
-    const [s, t] = [grid[k] as number, grid[k + 1] as number];
-    fine[i] = j === 0 ? s : j === parts ? t : ((parts - j) * s + j * t) / parts;
+/**
+ * Returns a grid through the given times with at least `steps` steps. Each interval gets its share of the way in log-SNR and is divided
+ * equally there; at an end without a finite one, equally in time. (Equal parts in time throughout leave the last steps so coarse that
+ * the reference is off by a tenth of what it is to judge; bench/quality prints such differences.)
+ */
+export function refine(schedule: NoiseSchedule, times: ArrayLike<number>, steps: number): Float64Array {
+  const lambdas = Array.from(times, (t) => schedule.lambda(t));
+  const ways = lambdas.slice(1).map((lambda, k) => lambda - (lambdas[k] as number));
+  const finite = ways.filter(Number.isFinite);
+  const mean = finite.reduce((sum, way) => sum + way, 0) / Math.max(1, finite.length);
+  const shares = ways.map((way) => ((Number.isFinite(way) ? way / mean : 1) * steps) / ways.length);
+  const parts = shares.map((share) => Math.max(1, Math.floor(share)));
+  // What rounding down has left goes to the largest remainders.
+  const byRemainder = shares.map((share, k) => ({ k, remainder: share - Math.floor(share) }));
+  byRemainder.sort((a, b) => b.remainder - a.remainder || a.k - b.k);
+  let missing = steps - parts.reduce((sum, n) => sum + n, 0);
+  for (let i = 0; missing > 0; i++, missing--) {
+    const { k } = byRemainder[i % byRemainder.length] as { k: number };
+    parts[k] = (parts[k] as number) + 1;
   }
-  return fine;
+  const fine = parts.flatMap((n, k) => {
+    const [s, t] = [times[k] as number, times[k + 1] as number];
+    const [from, to] = [lambdas[k] as number, lambdas[k + 1] as number];
+    const between = (a: number, b: number, j: number) => ((n - j) * a + j * b) / n;
+    const inner = (j: number) => (Number.isFinite(to - from) ? schedule.time(between(from, to, j)) : between(s, t, j));
+    return Array.from({ length: n }, (_, j) => (j === 0 ? s : inner(j)));
+  });
+  return Float64Array.from([...fine, times[times.length - 1] as number]);
 }
 
 /** Returns the plan of a reference run for `plan`. */
@@ -39,7 +56,7 @@ export function referencePlan(plan: Plan, rule: ReferenceRule): Plan {
   const { schedule, thresholding } = plan.options;
   return createPlan({
     schedule,
-    grid: refine(plan.grid, steps),
+    grid: refine(schedule, plan.grid, steps),
     solver,
     ...(given.order === undefined ? {} : { order: given.order }),
     ...(thresholding === undefined ? {} : { thresholding }),

@@ -773,6 +773,19 @@ describe("every way to be wrong", () => {
       TypeError,
       '"seeds": unknown option of holdout; expected one of noise, seed, condition, unconditional, shape',
     ],
+    [
+      "a holdout with noise and seed",
+      given({ holdout: { noise: new Float32Array(20), seed: 1 } }),
+      TypeError,
+      '"holdout.seed": nothing is left for it to draw; expected none beside the noise that is handed in',
+    ],
+    [
+      "holdout noise of another length",
+      given({ holdout: { noise: new Float32Array(19) } }),
+      RangeError,
+      '"holdout.noise": expected a length of 20 for shape [5, 4], got 19',
+    ],
+    ["holdout of no dimension", given({ holdout: { seed: 1, shape: [5, 0] } }), RangeError, '"holdout.shape[1]": …'],
     ["true for a holdout", given({ holdout: true }), TypeError, '"holdout": expected an object, got true'],
     ["a number to resume from", given({ resume: 3 }), TypeError, '"resume": expected an object, got 3'],
     [
