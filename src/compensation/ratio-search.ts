@@ -7,7 +7,7 @@ import { compensate, instrument } from "../plan/compensate.ts";
 import { digest } from "../plan/digest.ts";
 import { checkPlan } from "../plan/json.ts";
 import type { Plan } from "../plan/plan.ts";
-import { Run, type RunOptions } from "../sampling/run.ts";
+import { Run, type RunOptions, refuseDevice } from "../sampling/run.ts";
 import {
   type Call,
   callNames,
@@ -80,6 +80,7 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
     check.wrongValue("plan", "one without draws: a noisy state has no reference", `${plan.draws} draws`);
   const denoiser = checkDenoiser<C>(o.denoiser);
   checkCall(o);
+  refuseDevice("searchRatios", o.engine);
   const counted = counting(denoiser, o.guidanceScale);
   if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
   const rules = searchRules(o);
@@ -91,6 +92,9 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const given = isGiven ? takeReference(plan, o.reference, length) : undefined;
   const fine = isGiven ? undefined : referencePlan(plan, (o.reference ?? {}) as ReferenceRule);
   const holdout = o.holdout === undefined ? undefined : checkHoldout(o, base);
+  const instrumented = instrument(plan, dcOrder);
+  checkRun("", { ...base, plan: instrumented }, denoiser.prediction);
+  if (holdout !== undefined) checkRun("holdout.", { ...holdout, plan }, denoiser.prediction);
 
   const identity = digest({
     plan: compensate(
@@ -115,10 +119,11 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const reference = given ?? (await runReference(plan, { ...base, plan: fine as Plan, denoiser: counted.denoiser }));
   const referenceCalls = counted.calls;
 
-  const run = new Run({ ...base, plan: instrument(plan, dcOrder) }, counted.denoiser.prediction, true, true);
-  const store = residuals(length, Math.max(rules.maxEvaluations, dcOrder + 1));
   const steps: StepResult[] = [];
+  const store = residuals(length, Math.max(rules.maxEvaluations, dcOrder + 1));
+  let run: Run | undefined;
   try {
+    run = new Run({ ...base, plan: instrumented }, denoiser.prediction, true, true);
     const greedy = new GreedySearch({
       run,
       store,
@@ -138,7 +143,7 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
       o.signal?.throwIfAborted();
     }
   } finally {
-    run.dispose();
+    run?.dispose();
     store.release();
   }
 
@@ -211,6 +216,17 @@ function checkHoldout<C>(o: RatioSearchOptions<C>, base: RunOptions & Call<C>): 
   }
   const { noise: _, initial: __, seed: ___, ...rest } = base;
   return { ...rest, ...pick(given, names) };
+}
+
+/** Throws what a run with these options would throw, named as in the search's, before a reference has cost its model calls. */
+function checkRun(prefix: string, o: RunOptions, prediction: Denoiser["prediction"]): void {
+  try {
+    new Run(o, prediction, false).dispose();
+  } catch (cause) {
+    if (prefix === "" || !(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
+    const Kind = cause instanceof TypeError ? TypeError : RangeError;
+    throw new Kind(cause.message.replace(/^"/, `"${prefix}`), { cause });
+  }
 }
 
 /** Returns the denoiser with a count of its calls; a guided pair is one, also where the denoiser has no batched form of it. */
