@@ -89,6 +89,16 @@ export function stepIndices(name: string, value: unknown, steps: number): readon
   return Array.from(numbers(name, value), (k, i) => integer(`${name}[${i}]`, k, 0, steps - 1));
 }
 
+interface TypedArrays {
+  Float32Array: Float32Array;
+  Uint8Array: Uint8Array;
+}
+
+/** Returns whether `value` is a typed array of this name: by tag, since one of another realm (a frame, a test runner's vm) is no instance. */
+export function isTypedArray<N extends keyof TypedArrays>(value: unknown, name: N): value is TypedArrays[N] {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === `[object ${name}]`;
+}
+
 /** Returns `value` if it is array-like with numbers only; the numbers themselves are the caller's to check. */
 export function numbers(name: string, value: unknown): ArrayLike<number> {
   const view = ArrayBuffer.isView(value) && !(value instanceof DataView);

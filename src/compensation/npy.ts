@@ -14,11 +14,10 @@ function field(header: string, key: string, value: string): string | undefined {
  * @throws TypeError for what is no .npy file, RangeError for one with other content.
  */
 export function npyDoubles(name: string, value: unknown, count: number): Float64Array {
-  // By name, since a Uint8Array of another realm is no instance of this one's.
-  if (Object.prototype.toString.call(value) !== "[object Uint8Array]") {
+  if (!check.isTypedArray(value, "Uint8Array")) {
     check.wrongType(name, "the bytes of a .npy file as a Uint8Array", value);
   }
-  const bytes = value as Uint8Array;
+  const bytes = value;
   if (magic.some((byte, i) => bytes[i] !== byte)) {
     throw new TypeError(`"${name}": expected a .npy file, got bytes without its magic number`);
   }

@@ -81,8 +81,8 @@ export function takeReference(plan: Plan, value: unknown, length: number): Float
   const found = Array.from(plan.grid, (t) => {
     const j = Array.from(grid).findIndex((time) => Math.abs(time - t) <= 1e-9);
     if (j < 0) throw new RangeError(`"reference.grid": expected every time of the plan to 1e-9, ${t} is missing`);
-    const state = given.states?.[j];
-    if (!(state instanceof Float32Array)) check.wrongType(`reference.states[${j}]`, "a Float32Array", state);
+    const state: unknown = given.states?.[j];
+    if (!check.isTypedArray(state, "Float32Array")) check.wrongType(`reference.states[${j}]`, "a Float32Array", state);
     if (state.length !== length) check.wrongValue(`reference.states[${j}]`, `a length of ${length}`, state.length);
     if (!state.every(Number.isFinite))
       throw new RangeError(`"reference.states[${j}]": expected finite numbers, got NaN or ±Infinity`);

@@ -1,5 +1,5 @@
 // A Denoiser from a session of ONNX Runtime. Imports nothing of it: the runtime is handed in.
-import { options, show, wrongType, wrongValue } from "../check.ts";
+import { isTypedArray, options, show, wrongType, wrongValue } from "../check.ts";
 import type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "../denoisers/denoiser.ts";
 import { checkPrediction } from "../diffusion/prediction.ts";
 import { contents, type Feeds, integers, join, type MakeTensor, readLabels } from "./encode.ts";
@@ -182,9 +182,10 @@ async function read(
     tensor.dims === undefined || (tensor.dims.length === dims.length && dims.every((d, i) => d === tensor.dims[i]));
   if (!matches) throw new RangeError(`output "${name}": ${wanted}, got ${got}`);
   const data = await contents(tensor);
+  const single = isTypedArray(data, "Float32Array");
   const half = tensor.type === "float16" && ArrayBuffer.isView(data);
-  if (!half && !(data instanceof Float32Array)) throw new TypeError(`output "${name}": ${wanted}, got ${got}`);
-  const values = data instanceof Float32Array ? data : fromHalf(data as ArrayBufferView);
+  if (!half && !single) throw new TypeError(`output "${name}": ${wanted}, got ${got}`);
+  const values = single ? data : fromHalf(data as ArrayBufferView);
   if (values.length !== length) throw new RangeError(`output "${name}": ${wanted}, got ${values.length} values`);
   // Disposing the tensor frees what it shares with the runtime, not this array: ONNX Runtime hands out CPU data as its own buffer.
   return values;

@@ -1,5 +1,5 @@
 // A model folder's files, from a file system, from HTTP, or from wherever the caller's function takes them.
-import { show, wrongType } from "../check.ts";
+import { isTypedArray, show, wrongType } from "../check.ts";
 
 /** Where a model folder is: a path, a URL, or a function that returns the bytes of `path` inside it. */
 export type Folder = string | URL | ((path: string) => Promise<Uint8Array>);
@@ -104,7 +104,7 @@ export function reader(folder: Folder): ReadFile {
       const detail = cause instanceof Error ? cause.message : String(cause);
       throw new Error(`"${path}": cannot be read: ${detail}`, { cause });
     }
-    if (!(bytes instanceof Uint8Array)) {
+    if (!isTypedArray(bytes, "Uint8Array")) {
       throw new TypeError(`"${path}": expected the file's bytes as a Uint8Array, got ${show(bytes)}`);
     }
     if (bytes.length === 0) throw new RangeError(`"${path}": the file is empty`);

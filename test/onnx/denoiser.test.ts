@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type OnnxDenoiserOptions, onnxDenoiser } from "../../src/onnx/denoiser.ts";
 import type { TensorLike, ValueMetadataLike } from "../../src/onnx/ort.ts";
@@ -141,6 +142,13 @@ describe("what a session is given", () => {
     session.answer = (feeds) => ({ out_sample: feeds.sample as TensorLike });
     expect(Array.from(await make(session).predict(request()))).toEqual([1, 2, 3, 4, 5, 6]);
     expect(session.seen("sample")[0]).toBe("float16");
+  });
+
+  test("an output of another realm is as good", async () => {
+    const session = new FakeSession(usual);
+    const data = runInNewContext("Float32Array.of(6, 5, 4, 3, 2, 1)");
+    session.answer = () => ({ out_sample: { type: "float32", dims: [2, 3], data } });
+    expect(Array.from(await make(session).predict(request()))).toEqual([6, 5, 4, 3, 2, 1]);
   });
 
   test("a guided pair is one batch, conditional first", async () => {
