@@ -6,6 +6,7 @@ import { timeGrid } from "../diffusion/grid.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import { compensate } from "../plan/compensate.ts";
 import { digest } from "../plan/digest.ts";
+import { checkPlan } from "../plan/json.ts";
 import type { Plan, PlanOptions } from "../plan/plan.ts";
 import type { StepEvent } from "../sampling/run.ts";
 import { type SampleResult, sample } from "../sampling/sample.ts";
@@ -200,7 +201,8 @@ function build(
 
   /** Returns the plan on the times that the network can be told. */
   function place(full: PlanOptions): Plan {
-    if (full.grid === undefined) full.steps ??= 5;
+    // Defaults stand in for undefined alone: null is a value of the wrong kind.
+    if (full.grid === undefined && full.steps === undefined) full.steps = 5;
     if (timestep.type !== "int64" && timestep.type !== "int32") return createPlan(full);
     const { steps, spacing, grid, ...solver } = full;
     if (grid !== undefined) return createPlan({ ...full, grid: snapGrid(numbers("grid", grid), trainSteps) });
@@ -236,13 +238,14 @@ function build(
       if (guidanceScale !== 1 && labels === 0) {
         wrongValue("guidanceScale", "1, for the network takes no condition", guidanceScale);
       }
-      if (o.plan !== undefined && o.steps !== undefined && o.steps !== o.plan.steps.length) {
+      const given = o.plan === undefined ? undefined : checkPlan(o.plan);
+      if (given !== undefined && o.steps !== undefined && o.steps !== given.steps.length) {
         throw new TypeError(
-          `"steps": ${o.steps} contradicts "plan", which has ${o.plan.steps.length}; give one of the two`,
+          `"steps": ${o.steps} contradicts "plan", which has ${given.steps.length}; give one of the two`,
         );
       }
       return sample<readonly number[]>({
-        plan: o.plan ?? plan({ steps: o.steps ?? 5, guidanceScale }),
+        plan: given ?? plan({ ...(o.steps === undefined ? {} : { steps: o.steps }), guidanceScale }),
         denoiser,
         shape: [batch, ...shape],
         condition,

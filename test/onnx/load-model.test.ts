@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LoadedModel, type LoadModelOptions, loadModel } from "../../src/onnx/load-model.ts";
 import type { SessionLike } from "../../src/onnx/ort.ts";
@@ -423,6 +424,31 @@ describe("a network without condition", () => {
   test("needs no class count, but no count where there is no input is an error", async () => {
     await expect(loadModel({ ort: bare(), folder })).rejects.toThrow(/unet\/config.json says 11 classes/);
   });
+});
+
+describe("what contradicts itself or is of the wrong kind", () => {
+  const wrong = (value: unknown) => value as never;
+
+  test("steps beside a plan of other steps, null for steps, what is no plan: an error before the network runs", async () => {
+    const model = await loadModel({ ort: withTimestep("float32"), folder });
+    const call = { condition: [1], seed: 0 };
+    const plan = model.plan({ steps: 4 });
+    await expect(model.sample({ ...call, plan, steps: 5 })).rejects.toThrow(
+      new TypeError('"steps": 5 contradicts "plan", which has 4; give one of the two'),
+    );
+    await expect(model.sample({ ...call, plan, steps: 4 })).rejects.toThrow("a fake session does not run");
+    const noPlan = /^"plan": expected a plan from createPlan, compensate or planFromJSON, got an object$/;
+    await expect(model.sample({ ...call, plan: wrong({}), steps: 5 })).rejects.toThrow(noPlan);
+    const noSteps = new TypeError('"steps": expected an integer ≥ 1, got null');
+    await expect(model.sample({ ...call, steps: wrong(null) })).rejects.toThrow(noSteps);
+    expect(() => model.plan({ steps: wrong(null) })).toThrow(noSteps);
+  });
+});
+
+test("files may come from another realm", async () => {
+  const read = async (path: string) => runInNewContext("Uint8Array.from(bytes)", { bytes: await onDisk(path) });
+  const model = await loadModel({ ort: withTimestep("float32"), folder: read });
+  expect(model.labels).toBe(10);
 });
 
 describe("after dispose", () => {
