@@ -9,6 +9,7 @@ export {
   ratioModelFromNpy,
 } from "./compensation/cpr.ts";
 export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./compensation/ratio-search.ts";
+export type { GivenReference, ReferenceRule } from "./compensation/reference.ts";
 export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
 export type { RatioSettings } from "./compensation/settings.ts";
 export type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "./denoisers/denoiser.ts";
@@ -16,10 +17,36 @@ export { type MixtureOptions, mixtureDenoiser } from "./denoisers/mixture.ts";
 export { type Spacing, timeGrid } from "./diffusion/grid.ts";
 export { gaussianNoise } from "./diffusion/noise.ts";
 export { edmPreconditioning } from "./diffusion/prediction.ts";
-export { edm, flow, type NoiseSchedule, vpCosine, vpDiscrete, vpLinear } from "./diffusion/schedule.ts";
+export {
+  type EdmOptions,
+  edm,
+  type FlowOptions,
+  flow,
+  type NoiseSchedule,
+  type VpCosineOptions,
+  type VpDiscreteOptions,
+  type VpLinearOptions,
+  vpCosine,
+  vpDiscrete,
+  vpLinear,
+} from "./diffusion/schedule.ts";
 export { compensate } from "./plan/compensate.ts";
 export { planFromJSON } from "./plan/json.ts";
-export type { Clip, Combine, Draw, Evaluate, Operation, Output, Plan, PlanOptions, PlanStep } from "./plan/plan.ts";
+export type {
+  Clip,
+  Combine,
+  Draw,
+  Evaluate,
+  Operation,
+  Output,
+  Plan,
+  PlanOptions,
+  PlanStep,
+  Point,
+  Space,
+  Thresholding,
+  ValueId,
+} from "./plan/plan.ts";
 export { NonFiniteError, type StepEvent } from "./sampling/run.ts";
 export {
   type SampleOptions,
