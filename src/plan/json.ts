@@ -158,7 +158,6 @@ function step(path: string, value: unknown): PlanStep {
 
 /** Returns the options of a plan's JSON. What they hold beyond the schedule is for `createPlan` to judge, should they go there again. */
 function optionsFromJSON(value: unknown, grid: Float64Array): PlanOptions {
-  // The rest is the solver's own, and for createPlan to judge should it go there again.
   const json = check.object("options", value);
   object("options", json, ["schedule", "solver", "steps", "predict"], Object.keys(json));
   if (check.integer("options.steps", json.steps, 1) !== grid.length - 1)

@@ -28,15 +28,8 @@ export const commonOptions = [
 export function findSolver(name: unknown): Solver {
   if (typeof name !== "string") check.wrongType("solver", "the name of a solver", name);
   const found = solvers.find((s) => s.name === name || s.aliases.includes(name));
-  if (found === undefined) {
-    check.oneOf(
-      "solver",
-      name,
-      solvers.map((s) => s.name),
-    );
-    throw new RangeError(`"solver": ${name}`);
-  }
-  return found;
+  const names = solvers.map((s) => JSON.stringify(s.name)).join(", ");
+  return found ?? check.wrongValue("solver", `one of ${names}`, name);
 }
 
 /**
