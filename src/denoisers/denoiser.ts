@@ -17,6 +17,19 @@ export interface DenoiserInput<C> {
   signal?: AbortSignal;
 }
 
+/** One request to a network on a GPU, for the output alone or, with `guided`, for both outputs of a guided pair. */
+export interface DeviceInput<C> extends Omit<DenoiserInput<C>, "x"> {
+  guided: boolean;
+  /** Meant only if `guided`. */
+  unconditional: C | undefined;
+  /** The GPUDevice of the buffers. */
+  device: unknown;
+  /** A GPUBuffer with the state, float32 from byte 0; if `guided` twice, one after the other: a batch of 2N. */
+  x: unknown;
+  /** A GPUBuffer for the raw output, laid out like `x`: the conditional output, then the unconditional one. */
+  output: unknown;
+}
+
 /** A network, or anything that answers like one. */
 export interface Denoiser<C = unknown> {
   readonly prediction: PredictionType | AffinePrediction;
@@ -29,4 +42,9 @@ export interface Denoiser<C = unknown> {
   predictGuided?(
     input: DenoiserInput<C> & { unconditional: C },
   ): Promise<{ conditional: Float32Array; unconditional: Float32Array }>;
+  /**
+   * Queues on the GPU of the engine what fills `output`, so that the state never leaves it; the engines of dc-solver/webgpu ask for it.
+   * Returns false to be asked by `predict` or `predictGuided` instead, through copies.
+   */
+  predictOnDevice?(input: DeviceInput<C>): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 // A Denoiser from a session of ONNX Runtime. Imports nothing of it: the runtime is handed in.
-import { isTypedArray, options, show, wrongType, wrongValue } from "../check.ts";
-import type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "../denoisers/denoiser.ts";
+import { boolean, isTypedArray, options, show, wrongType, wrongValue } from "../check.ts";
+import type { AffinePrediction, Denoiser, DenoiserInput, DeviceInput, PredictionType } from "../denoisers/denoiser.ts";
 import { checkPrediction } from "../diffusion/prediction.ts";
 import { contents, type Feeds, integers, join, type MakeTensor, readLabels } from "./encode.ts";
 import { fromHalf, toHalf } from "./half.ts";
@@ -11,7 +11,7 @@ import { type Input, type InputNames, listInputs, type Signature, signature, tim
 /** What `onnxDenoiser` takes. */
 export interface OnnxDenoiserOptions<C> {
   /** The build of ONNX Runtime that made the session. */
-  ort: Pick<OrtLike, "Tensor">;
+  ort: Pick<OrtLike, "Tensor" | "env">;
   session: SessionLike;
   /** What the network's raw output means. */
   prediction: PredictionType | AffinePrediction;
@@ -26,6 +26,11 @@ export interface OnnxDenoiserOptions<C> {
    * tensor may serve many calls. Default: `condition` is one label ≥ 0 per item, an int64 (or int32) tensor [batch].
    */
   encodeCondition?: (condition: C | undefined, batch: number) => Record<string, TensorLike>;
+  /**
+   * Whether the session runs on WebGPU (it was made with `executionProviders: ["webgpu"]`): under an engine of dc-solver/webgpu its
+   * input and output then stay on the device, if both are float32. Default false; `loadModel` knows by itself.
+   */
+  webgpu?: boolean;
 }
 
 /**
@@ -43,6 +48,7 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
     "output",
     "modelTime",
     "encodeCondition",
+    "webgpu",
   ]);
   const { ort, session, prediction, encodeCondition } = o;
   if (typeof ort?.Tensor !== "function") wrongType("ort", "ONNX Runtime, the whole import", ort);
@@ -53,6 +59,7 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
   for (const name of ["modelTime", "encodeCondition"] as const) {
     if (o[name] !== undefined && typeof o[name] !== "function") wrongType(name, "a function", o[name]);
   }
+  if (o.webgpu !== undefined) boolean("webgpu", o.webgpu);
   const given = options<InputNames>("inputs", o.inputs ?? {}, ["sample", "timestep", "condition"]);
   const names = signature(session, given, o.output);
   if (encodeCondition === undefined) checkLabelInput(names, session);
@@ -73,8 +80,14 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
     throw new TypeError(`"condition": the network takes none; its inputs: ${listInputs(session)}`);
   }
 
-  /** Runs the network on `x`; `conditions` are encoded one after the other along the batch. */
-  async function run(input: DenoiserInput<C>, x: Float32Array, batch: number, conditions: readonly (C | undefined)[]) {
+  type Request = Omit<DenoiserInput<C>, "x">;
+  /** Runs the network; `conditions` are encoded one after the other along the batch. */
+  async function call<T>(
+    input: Request,
+    batch: number,
+    conditions: readonly (C | undefined)[],
+    { sample, target, take }: Ends<T>,
+  ): Promise<T> {
     const dims = [batch, ...input.shape.slice(1)];
     const time = o.modelTime === undefined ? input.modelTime : o.modelTime(input.t);
     return enqueue([ort.Tensor, session], input.signal, async () => {
@@ -87,21 +100,49 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
       let outputs: Record<string, TensorLike> = {};
       try {
         const feeds: Feeds = {
-          [names.sample.name]: make(names.sample.type, sampleData(names.sample, x), dims),
+          [names.sample.name]: sample(make, dims),
           [names.timestep.name]: timestep(make, names.timestep, time, batch),
         };
         Object.assign(feeds, await encode(make, conditions, batch));
         checkFeeds(session, feeds);
-        outputs = (await session.run(feeds)) as Record<string, TensorLike>;
-        return await read(names.output, outputs[names.output], dims, x.length);
+        const running =
+          target === undefined ? session.run(feeds) : session.run(feeds, { [names.output]: target(dims) });
+        outputs = (await running) as Record<string, TensorLike>;
+        return await take(outputs[names.output], dims);
       } finally {
         for (const tensor of [...own, ...Object.values(outputs)]) tensor?.dispose?.();
       }
     });
   }
 
+  const run = (input: Request, x: Float32Array, batch: number, conditions: readonly (C | undefined)[]) =>
+    call(input, batch, conditions, {
+      sample: (make, dims) => make(names.sample.type, sampleData(names.sample, x), dims),
+      take: (tensor, dims) => read(names.output, tensor, dims, x.length),
+    });
+
+  async function predictOnDevice(input: DeviceInput<C>): Promise<boolean> {
+    const one = input.shape[0] ?? 1;
+    if (input.guided && names.sample.shape?.[0] === one) return false;
+    if ((await (ort.env as WebGpuEnvironment | undefined)?.webgpu?.device) !== input.device) {
+      const remedy = "make it by webgpuEngine({ device: await ort.env.webgpu.device }) once the session exists";
+      throw new TypeError(`"engine": expected one on the device of the network's ONNX Runtime; ${remedy}`);
+    }
+    const tensor = (buffer: unknown, dims: readonly number[]) =>
+      ort.Tensor.fromGpuBuffer?.(buffer, { dataType: "float32", dims }) as TensorLike;
+    const conditions = input.guided ? [input.condition, input.unconditional] : [input.condition];
+    return call(input, one * conditions.length, conditions, {
+      sample: (_, dims) => tensor(input.x, dims),
+      target: (dims) => tensor(input.output, dims),
+      take: async () => true,
+    });
+  }
+  const outputType = session.outputMetadata?.find?.((m) => m.name === names.output)?.type ?? "float32";
+  const stays = o.webgpu === true && names.sample.type === "float32" && outputType === "float32";
+
   return {
     prediction,
+    ...(stays ? { predictOnDevice } : {}),
     predict: (input) => run(input, input.x, input.shape[0] ?? 1, [input.condition]),
     async predictGuided(input) {
       const n = input.x.length;
@@ -118,6 +159,18 @@ export function onnxDenoiser<C>(o: OnnxDenoiserOptions<C>): Denoiser<C> {
       return { conditional: both.subarray(0, n), unconditional: both.subarray(n) };
     },
   };
+}
+
+interface WebGpuEnvironment {
+  readonly webgpu?: { readonly device?: unknown };
+}
+
+/** Where a network's input comes from and its output goes to. */
+interface Ends<T> {
+  sample(make: MakeTensor, dims: readonly number[]): TensorLike;
+  /** Returns the tensor to write to; default: one that the runtime makes. */
+  target?(dims: readonly number[]): TensorLike;
+  take(output: TensorLike | undefined, dims: readonly number[]): Promise<T>;
 }
 
 function checkLabelInput({ condition, others }: Signature, session: SessionLike): void {

@@ -108,12 +108,11 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
     session = await ort.InferenceSession.create(bytes, { executionProviders });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`"${networkFile}": ONNX Runtime cannot load it with ${executionProviders.join(", ")}: ${detail}`, {
-      cause,
-    });
+    const what = `"${networkFile}": ONNX Runtime cannot load it with ${executionProviders.join(", ")}: ${detail}`;
+    throw new Error(executionProviders.includes("webgpu") ? `${what}; ${webgpuNeeds}` : what, { cause });
   }
   try {
-    return build(ort, session, config, hash, files);
+    return build(ort, session, config, hash, files, executionProviders[0] === "webgpu");
   } catch (cause) {
     await session.release?.();
     throw new Error(`"${networkFile}": ${cause instanceof Error ? cause.message : cause}`, { cause });
@@ -121,6 +120,7 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
 }
 
 const networkFile = "unet/model.onnx";
+const webgpuNeeds = "webgpu needs a runtime with a GPU adapter (navigator.gpu) and the build onnxruntime-web/webgpu";
 
 /** Returns a function that hashes once, when asked for the first time (7 ns a byte), and lets the bytes go then. */
 function hashOf(bytes: Uint8Array): () => string {
@@ -139,6 +139,7 @@ function build(
   config: ModelConfig,
   hash: () => string,
   files: readonly RatioFile[],
+  webgpu: boolean,
 ): LoadedModel {
   const { schedule, shape, labels, prediction, trainSteps } = config;
   const { sample: input, timestep, condition: labelInput } = signature(session, {}, undefined);
@@ -151,7 +152,8 @@ function build(
       `the network has an input "${labelInput.name}", but unet/config.json no "num_class_embeds"; load the session yourself and use onnxDenoiser`,
     );
   }
-  const network = onnxDenoiser<readonly number[]>({ ort, session, prediction });
+  const network = onnxDenoiser<readonly number[]>({ ort, session, prediction, webgpu });
+  const { predictOnDevice } = network;
   let disposed: Promise<void> | undefined;
   const alive = () => {
     if (disposed !== undefined) throw new Error("the model has been disposed of; load it again");
@@ -183,6 +185,17 @@ function build(
         unconditional,
       });
     },
+    ...(predictOnDevice === undefined
+      ? {}
+      : {
+          async predictOnDevice(request) {
+            alive();
+            const batch = request.shape[0] ?? 1;
+            const condition = encode("condition", request.condition, batch);
+            const unconditional = encode("unconditional", request.unconditional, batch);
+            return predictOnDevice({ ...request, condition, unconditional });
+          },
+        }),
   };
 
   function plan(o: ModelPlanOptions = {}): Plan {

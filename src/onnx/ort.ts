@@ -25,8 +25,9 @@ export interface SessionLike {
   readonly outputNames: readonly string[];
   /** Absent before ONNX Runtime 1.22. */
   readonly inputMetadata?: readonly ValueMetadataLike[];
+  readonly outputMetadata?: readonly ValueMetadataLike[];
   // biome-ignore lint/suspicious/noExplicitAny: the builds' tensor classes differ in private members; only `any` accepts them all
-  run(feeds: any): Promise<{ readonly [name: string]: any }>;
+  run(feeds: any, fetches?: any): Promise<{ readonly [name: string]: any }>;
   release?(): Promise<void>;
 }
 
@@ -35,7 +36,12 @@ export interface OrtLike {
   readonly Tensor: {
     // biome-ignore lint/suspicious/noExplicitAny: see SessionLike
     new (type: any, data: any, dims?: readonly number[]): any;
+    /** In builds for WebGPU. */
+    // biome-ignore lint/suspicious/noExplicitAny: see SessionLike
+    fromGpuBuffer?(buffer: any, options: any): any;
   };
+  /** In builds for WebGPU `webgpu.device` is, or promises, the device of all sessions. */
+  readonly env?: object;
   readonly InferenceSession: {
     create(bytes: Uint8Array, options?: { executionProviders?: string[] }): Promise<SessionLike>;
   };

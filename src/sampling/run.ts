@@ -1,12 +1,21 @@
 // The only code that walks a program. A run says what to evaluate (`pending`), takes the outputs (`answer`) and goes on to the next
 // model call; whoever drives it decides who runs the network. One run at a time holds one machine of the engine.
 import * as check from "../check.ts";
-import { checkSeeds, generators, type NoiseSource, noiseSource, type Seed } from "../diffusion/noise.ts";
 import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
 import { checkPlan } from "../plan/json.ts";
 import { lower, type Program } from "../plan/lower.ts";
 import type { Evaluate, Plan, PlanStep } from "../plan/plan.ts";
-import { type Engine, type Machine, type Tensor, wasmEngine } from "../wasm/engine.ts";
+import {
+  type DeviceBuffers,
+  type DeviceMachine,
+  type Engine,
+  type Machine,
+  type Slot,
+  type Tensor,
+  wasmEngine,
+} from "../wasm/engine.ts";
+import { NonFiniteError } from "./non-finite.ts";
+import { type NoiseOptions, randomSources } from "./sources.ts";
 
 /** What happened in a step; arrays are copies, safe to keep. */
 export interface StepEvent {
@@ -23,33 +32,12 @@ export interface StepEvent {
   denoised: Float32Array;
 }
 
-/** A model or a step gave NaN or ±Infinity. */
-export class NonFiniteError extends Error {
-  /** The 0-based step in whose course it arose. */
-  readonly step: number;
-  /** The time at which the model was evaluated, or the time of the state. */
-  readonly t: number;
-  constructor(what: string, step: number, t: number) {
-    super(`${what} holds NaN or ±Infinity (step ${step}, t = ${t})`);
-    this.name = "NonFiniteError";
-    this.step = step;
-    this.t = t;
-  }
-}
+export { NonFiniteError };
 
 /** What a run needs beside a network. */
-export interface RunOptions {
+export interface RunOptions extends NoiseOptions {
   plan: Plan;
   shape: readonly number[];
-  /** Initial standard-normal noise; default: draw 0 of the seed. */
-  noise?: Float32Array;
-  /** Instead of noise: the state at grid[0] as it is. */
-  initial?: Float32Array;
-  /** One seed, or one per batch item, for everything random that is not handed in. */
-  seed?: number | readonly number[];
-  generator?: "philox" | "torch";
-  /** Standard normals of the plan's draw 1, 2, …; default: from the seed. */
-  stepNoise?(draw: number): Float32Array;
   guidanceScale?: number;
   /** From dc-solver/webgpu; default: the WebAssembly engine. */
   engine?: unknown;
@@ -73,6 +61,8 @@ export class Run {
   /** Events that nobody has taken yet; empty unless the run is observed. */
   readonly events: StepEvent[] = [];
   result: Float32Array | undefined;
+  /** There if the run is on a device: arrays it hands out are filled once `settle` has resolved. */
+  readonly device: DeviceMachine | undefined;
   private readonly program: Program;
   private readonly machine: Machine;
   private readonly normals: (draw: number) => Tensor;
@@ -99,6 +89,7 @@ export class Run {
     const engine = checkEngine(o.engine);
     this.program = programOf(this.plan, prediction, guidanceScale, observe);
     this.machine = engine.open(this.program, batch, this.length / batch);
+    this.device = engine.device === undefined ? undefined : (this.machine as DeviceMachine);
     this.normals = (draw) => this.tensor(`stepNoise(${draw})`, sources.step(draw));
     this.guard(() => {
       const name = o.initial === undefined ? "noise" : "initial";
@@ -131,17 +122,32 @@ export class Run {
   take(outputs: readonly Tensor[], names: readonly string[]): void {
     const instruction = this.program.instructions[this.at];
     if (!this.open || instruction?.kind !== "evaluate") throw new Error("the run has ended");
-    const { call, step } = instruction;
     const tensors = instruction.outputs.map((_, i) => this.tensor(names[i] ?? "outputs", outputs[i]));
     this.guard(() => {
       for (const [i, slot] of instruction.outputs.entries()) {
         this.machine.write(slot, tensors[i] as Tensor);
-        if (!this.machine.isFinite(slot)) throw new NonFiniteError("the model's output", step, call.t);
+        this.check(slot);
       }
     });
-    this.nfe++;
-    this.at++;
-    this.pending = undefined;
+    this.pass();
+  }
+
+  /** Lets `ask` answer the pending call on the device, without going on. Returns what it does: false if nothing has happened. */
+  async takeOnDevice(ask: (buffers: DeviceBuffers) => Promise<boolean>): Promise<boolean> {
+    const instruction = this.program.instructions[this.at];
+    if (instruction?.kind !== "evaluate" || !(await this.device?.call(instruction.x, instruction.outputs, ask)))
+      return false;
+    for (const slot of instruction.outputs) this.check(slot);
+    this.pass();
+    return true;
+  }
+
+  /** Waits until the arrays handed out are filled. Where they are never empty, there is nothing to wait for. */
+  async settle(): Promise<void> {
+    const bad = await this.device?.settle();
+    if (bad === undefined) return;
+    this.dispose();
+    throw this.nonFinite(bad);
   }
 
   /** Goes on to the next model call, or to the end. */
@@ -202,9 +208,28 @@ export class Run {
     if (!this.reusable) this.dispose();
   }
 
+  /** Ends the model call. */
+  private pass(): void {
+    this.nfe++;
+    this.at++;
+    this.pending = undefined;
+  }
+
+  private check(slot: Slot): void {
+    if (!this.machine.isFinite(slot, this.at)) throw this.nonFinite(this.at);
+  }
+
+  private nonFinite(at: number): Error {
+    const instruction = this.program.instructions[at];
+    if (instruction?.kind === "evaluate")
+      return new NonFiniteError("the model's output", instruction.step, instruction.call.t);
+    const step = instruction?.kind === "step" ? instruction.step : 0;
+    return new NonFiniteError("the state", step, (this.plan.steps[step] as PlanStep).end.t);
+  }
+
   private endStep(step: number, state: number, denoised: number | undefined): void {
     const t = (this.plan.steps[step] as PlanStep).end.t;
-    if (!this.machine.isFinite(state)) throw new NonFiniteError("the state", step, t);
+    this.check(state);
     if (denoised === undefined) return;
     const [x, x0] = [this.machine.read(state) as Float32Array, this.machine.read(denoised) as Float32Array];
     this.events.push({ step, steps: this.plan.steps.length, t, nfe: this.nfe, x, denoised: x0 });
@@ -260,30 +285,10 @@ function checkEngine(value: unknown): Engine {
   return value as Engine;
 }
 
-/** Returns where the initial noise and the draws come from; everything random must have a source, and a seed must have a use. */
-function randomSources(o: RunOptions, plan: Plan, shape: readonly number[]) {
-  const { generator: kind = "philox", stepNoise } = o;
-  const generator = check.oneOf("generator", kind, generators);
-  if (o.noise !== undefined && o.initial !== undefined) throw new TypeError('"initial": expected none beside "noise"');
-  if (stepNoise !== undefined && typeof stepNoise !== "function") check.wrongType("stepNoise", "a function", stepNoise);
-  const seed = o.seed === undefined ? undefined : checkSeeds(o.seed, shape[0] as number, generator);
-  const startIsGiven = o.noise !== undefined || o.initial !== undefined;
-  const stepsAreGiven = plan.draws === 0 || stepNoise !== undefined;
-  if (seed !== undefined && startIsGiven && stepsAreGiven) {
-    throw new TypeError('"seed": nothing is left for it to draw; expected none beside the noise that is handed in');
-  }
-  if (seed === undefined && !startIsGiven)
-    throw new TypeError('"seed": required where neither "noise" nor "initial" is given');
-  if (seed === undefined && !stepsAreGiven) {
-    throw new TypeError(`"seed": required for the plan's ${plan.draws} draws where no "stepNoise" is given`);
-  }
-  let source: NoiseSource | undefined;
-  const draw = (index: number) => {
-    source ??= noiseSource(seed as Seed | readonly Seed[], shape, generator);
-    return source.draw(index);
-  };
-  return {
-    start: () => draw(0),
-    step: (index: number) => (stepNoise === undefined ? draw(index) : o.stepNoise?.(index)),
-  };
+/** Refuses an engine on a device where states are needed at once. */
+export function refuseDevice(caller: string, engine: unknown): void {
+  if (checkEngine(engine).device === undefined) return;
+  throw new TypeError(
+    `"engine": ${caller} reads states at once, which a GPU cannot give; leave it out, or use sample or sampleSteps`,
+  );
 }

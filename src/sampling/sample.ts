@@ -3,7 +3,7 @@ import * as check from "../check.ts";
 import type { Denoiser, DenoiserInput } from "../denoisers/denoiser.ts";
 import { checkPrediction } from "../diffusion/prediction.ts";
 import type { Tensor } from "../wasm/engine.ts";
-import { Run, type RunOptions, type StepEvent } from "./run.ts";
+import { Run, type RunOptions, refuseDevice, type StepEvent } from "./run.ts";
 
 /** What `sample` takes. Arrays are row-major float32; a shape is `[batch, ...dims]`. */
 export interface SampleOptions<C> extends RunOptions {
@@ -66,13 +66,16 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
   try {
     while (run.pending !== undefined) {
       o.signal?.throwIfAborted();
-      const outputs = await predict(denoiser, run, o).catch((error: unknown) => {
+      const asked = run.device === undefined ? predict(denoiser, run, o) : predictFromDevice(denoiser, run, o);
+      const outputs = await asked.catch((error: unknown) => {
         // A denoiser that hears the signal may fail in its own words.
         o.signal?.throwIfAborted();
         throw error;
       });
       o.signal?.throwIfAborted();
-      run.answer(outputs, outputNames(outputs));
+      if (outputs !== undefined) run.take(outputs, outputNames(outputs));
+      run.advance();
+      if (run.device !== undefined && (run.events.length > 0 || run.result !== undefined)) await run.settle();
       for (const event of run.events.splice(0)) {
         o.onStep?.(event);
         yield event;
@@ -92,8 +95,11 @@ export function outputNames(outputs: readonly Tensor[]): string[] {
 /** What a model call needs beside the run. */
 export type Call<C> = Pick<SampleOptions<C>, "condition" | "unconditional" | "signal">;
 
+/** What a model call needs of a run. */
+type Asking = Pick<Run, "pending" | "shape" | "input">;
+
 /** Returns the outputs of the pending call: one, or the guided pair, conditional first. */
-export async function predict<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): Promise<Tensor[]> {
+export async function predict<C>(denoiser: Denoiser<C>, run: Asking, o: Call<C>): Promise<Tensor[]> {
   const input = (condition: C | undefined) => request(run, condition, o.signal);
   // A denoiser may reuse its buffer: what it returns is copied before anything else can call it, what it promises as soon as it is there.
   const ask = async (condition: C | undefined) => {
@@ -114,15 +120,40 @@ export async function predict<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): P
   return [conditional, await ask(unconditional)];
 }
 
+/** Returns the same for a run on a device, through one copy of the state; nothing if the network has answered on the device. */
+async function predictFromDevice<C>(denoiser: Denoiser<C>, run: Run, o: Call<C>): Promise<Tensor[] | undefined> {
+  const ask = async () => {
+    const guided = run.pending?.outputs === 2;
+    const rest = { ...withoutX(run, o.condition, o.signal), unconditional: o.unconditional, guided };
+    if (denoiser.predictOnDevice !== undefined) {
+      const call = denoiser.predictOnDevice.bind(denoiser);
+      if (await run.takeOnDevice((buffers) => call({ ...rest, ...buffers }))) return undefined;
+    }
+    const x = run.input();
+    await run.settle();
+    return predict(denoiser, { pending: run.pending, shape: run.shape, input: () => x.slice() }, o);
+  };
+  // What a network does on a lost device is up to its runtime; some wait for ever.
+  return Promise.race([ask(), ...(run.device === undefined ? [] : [run.device.lost])]);
+}
+
 /** Returns a copy of an array; what is none is refused later. */
 function copied<T>(value: T): T {
   return ArrayBuffer.isView(value) && "slice" in value ? ((value as unknown as Tensor).slice() as T) : value;
 }
 
-function request<C>(run: Run, condition: C | undefined, signal: AbortSignal | undefined): DenoiserInput<C> {
+function request<C>(run: Asking, condition: C | undefined, signal: AbortSignal | undefined): DenoiserInput<C> {
+  return { x: run.input() as Float32Array, ...withoutX(run, condition, signal) };
+}
+
+/** Returns a request but for the state. */
+function withoutX<C>(
+  run: Asking,
+  condition: C | undefined,
+  signal: AbortSignal | undefined,
+): Omit<DenoiserInput<C>, "x"> {
   const { t, modelTime } = (run.pending as NonNullable<Run["pending"]>).call;
-  const x = run.input() as Float32Array;
-  return { x, shape: run.shape, t, modelTime, condition, ...(signal === undefined ? {} : { signal }) };
+  return { shape: run.shape, t, modelTime, condition, ...(signal === undefined ? {} : { signal }) };
 }
 
 /** A run whose network the caller runs. */
@@ -148,6 +179,7 @@ export function startSampling<C>(
   if (o.prediction === undefined) throw new TypeError('"prediction": required');
   const prediction = checkPrediction(o.prediction);
   checkCall(o);
+  refuseDevice("startSampling", o.engine);
   o.signal?.throwIfAborted();
   const run = new Run(o, prediction, true);
   const ask = (): SamplingRun<C>["requests"] => {
@@ -197,6 +229,9 @@ export function checkDenoiser<C>(value: unknown): Denoiser<C> {
   if (typeof denoiser.predict !== "function") check.wrongType("denoiser.predict", "a function", denoiser.predict);
   if (denoiser.predictGuided !== undefined && typeof denoiser.predictGuided !== "function") {
     check.wrongType("denoiser.predictGuided", "a function", denoiser.predictGuided);
+  }
+  if (denoiser.predictOnDevice !== undefined && typeof denoiser.predictOnDevice !== "function") {
+    check.wrongType("denoiser.predictOnDevice", "a function", denoiser.predictOnDevice);
   }
   return denoiser;
 }

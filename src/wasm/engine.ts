@@ -39,8 +39,8 @@ export interface Machine {
   scale(slot: Slot, factor: number): void;
   /** Dynamic thresholding, item by item: s = max(quantile(|from|, ratio), maxValue), to = clamp(from, −s, s)·maxValue/s. */
   clip(to: Slot, from: Slot, ratio: number, maxValue: number): void;
-  /** Returns whether every element is finite. */
-  isFinite(slot: Slot): boolean;
+  /** Returns whether every element is finite. `instruction` is the one that asks; only a device, which answers later, needs it. */
+  isFinite(slot: Slot, instruction?: number): boolean;
   /** Overwrites an entry of the coefficient table, between two block programs. */
   setCoefficient(index: number, value: number): void;
   /** Returns a copy of all slots. */
@@ -50,8 +50,32 @@ export interface Machine {
   release(): void;
 }
 
+/** Buffers of a device that one model call works on; float32 from byte 0, both outputs of a guided pair one after the other. */
+export interface DeviceBuffers {
+  readonly device: unknown;
+  /** The network's input, once for each output that is wanted. */
+  readonly x: unknown;
+  /** To be filled. */
+  readonly output: unknown;
+}
+
+/**
+ * A machine whose work is only queued. What `read` returns is filled once `settle` has resolved, `isFinite` says no at once for data
+ * of the host alone, and `save` and `restore` are refused.
+ */
+export interface DeviceMachine extends Machine {
+  /** Waits for what has been read. Returns the first instruction that asked `isFinite` and should have heard no, if there is one. */
+  settle(): Promise<number | undefined>;
+  /** Lets `ask` fill the output slots on the device. Returns what it does: false if it has left them alone. */
+  call(x: Slot, outputs: readonly Slot[], ask: (buffers: DeviceBuffers) => Promise<boolean>): Promise<boolean>;
+  /** Rejects when the device is lost, and is pending until then. */
+  readonly lost: Promise<never>;
+}
+
 export interface Engine {
   open(program: EngineProgram, items: number, itemLength: number): Machine;
+  /** There on engines whose machines are on a device. */
+  readonly device?: unknown;
 }
 
 /** Floats a block while the slots fit the caches: 4 KiB of each stream. 512 to 16384 measure alike, 256 takes 1.05 of the time. */
