@@ -53,8 +53,8 @@ function isPure(form: Form, start: Point, space: "sample" | "epsilon"): boolean 
 }
 
 /**
- * Checks that every value is written once and read later, that outputs and draws are numbered in order, and that every state
- * is consistent with the noise level it claims.
+ * Checks that every value is written once and read later, that outputs and draws are numbered in order, that coefficients are
+ * finite, and that every state is consistent with the noise level it claims.
  * @throws RangeError naming the step.
  */
 export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): void {
@@ -98,6 +98,8 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
         case "clip":
           return atom({ sample: 1, alphaScale: 1 });
         case "combine": {
+          if (!operation.terms.every(([c]) => Number.isFinite(c)))
+            fail(k, `value ${operation.to} has a coefficient that is not finite`);
           if (operation.replaces !== undefined) checkCompensation(k, operation.replaces, operation.terms);
           return mix(operation.terms.map(([c, from]) => [c, raw.has(from) ? atom({}) : form(from)] as const));
         }
@@ -110,7 +112,7 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
       if (
         space === undefined ||
         terms.some(([, from]) => outputs.get(from) !== space) ||
-        Math.abs(sum - 1) > tolerance * scale
+        !(Math.abs(sum - 1) <= tolerance * scale)
       ) {
         fail(k, "a compensation is not an interpolation of model outputs");
       }

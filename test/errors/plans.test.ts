@@ -322,6 +322,12 @@ const plans: Row<PlanOptions>[] = [
     RangeError,
     '"ratios": expected one per step, 5, got 6',
   ],
+  [
+    "a ratio whose weights no double holds",
+    given({ ratios: [1, 1, 1e308, 1, 1] }),
+    RangeError,
+    '"steps[2]": expected a step that keeps a clean signal clean, got one in which value 8 has a coefficient that is not finite',
+  ],
   ["no ratios", given({ ratios: [] }), RangeError, '"ratios": expected one per step, 5, got 0'],
   [
     "a first ratio that is not 1",
