@@ -79,8 +79,10 @@ function rewrite(
     const outputs: PlanStep["outputs"][number][] = [];
     let pending = everywhere ? k >= degree : ratios[k] !== 1;
     const insert = () => {
-      const newest = history[0];
-      if (!pending || newest === undefined || newest.t !== grid[k]) return;
+      const [newest] = history;
+      // The weights are those of grid[k], grid[k − 1], …; outputs of other times would be interpolated at the wrong place.
+      const complete = history.length > degree && history.every(({ t }, i) => t === grid[k - i]);
+      if (!pending || newest === undefined || !complete) return;
       pending = false;
       const weights = compensationWeights(grid, k, ratios[k] as number, degree);
       const terms = history.map((n, i) => [weights[i] as number, n.value] as const);
@@ -108,7 +110,9 @@ function rewrite(
       insert();
     }
     if (pending)
-      throw new RangeError(`"ratios[${k}]": this solver keeps no model output at the start of step ${k}; use 1`);
+      throw new RangeError(
+        `"ratios[${k}]": this solver keeps no model output at the start of step ${k} or of the ${degree} before it; use 1`,
+      );
     return { ...step, operations, outputs, state: name(step.state) };
   });
 }

@@ -11,6 +11,9 @@ import {
   vpCosine,
   vpLinear,
 } from "../../src/index.ts";
+import { finishPlan } from "../../src/plan/json.ts";
+import { Trace } from "../../src/plan/tracer.ts";
+import { firstOrder, type GridPoint } from "../../src/solvers/solver.ts";
 import { extremeSchedules, schedules } from "../support/problems.ts";
 import { orders, planOptions, settings, spaces } from "../support/solvers.ts";
 
@@ -172,5 +175,34 @@ describe("a plan", () => {
     json.options.ratios[2] = 9;
     (json.steps[0] as { state: number }).state = 9;
     expect(written(plan)).toBe(before);
+  });
+});
+
+describe("a plan that lacks an output at a time of its grid", () => {
+  // Step 1 goes on with the output of step 0: exact for constant x₀, and no model call at grid[1].
+  const schedule = vpLinear();
+  const grid = Float64Array.of(1, 0.7, 0.4, 0.1);
+  const points = Array.from(grid, (t) => ({
+    t,
+    alpha: schedule.alpha(t),
+    sigma: schedule.sigma(t),
+    lambda: schedule.lambda(t),
+  })) as [GridPoint, GridPoint, GridPoint, GridPoint];
+  const trace = new Trace(schedule, grid, "sample", undefined);
+  let x = trace.start();
+  const m0 = trace.evaluate(x, grid[0] as number);
+  x = trace.endStep(trace.combine(firstOrder(points[0], points[1], x, m0)));
+  x = trace.endStep(trace.combine(firstOrder(points[1], points[2], x, m0)));
+  trace.endStep(trace.combine(firstOrder(points[2], points[3], x, trace.evaluate(x, grid[2] as number))));
+  const plan = finishPlan({ schedule, steps: 3, grid, solver: "mine", predict: "sample" }, grid, trace.steps);
+
+  it("is not compensated where the interpolation would take another's place for it", () => {
+    expect(compensate(plan, [1, 1, 1], 1).nfe).toBe(2);
+    const refused = (k: number) =>
+      new RangeError(
+        `"ratios[${k}]": this solver keeps no model output at the start of step ${k} or of the 1 before it; use 1`,
+      );
+    expect(() => compensate(plan, [1, 1.1, 1], 1)).toThrow(refused(1));
+    expect(() => compensate(plan, [1, 1, 1.1], 1)).toThrow(refused(2));
   });
 });
