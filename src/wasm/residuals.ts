@@ -21,7 +21,7 @@ export interface Residuals {
 export function residuals(length: number, capacity: number): Residuals {
   const stateBytes = (wasm().searchBytes(capacity) + 15) & ~15;
   const rowBytes = 8 * (capacity + 1);
-  const stride = (4 * length + 15) & ~15;
+  const stride = 16 * Math.ceil(length / 4);
   const arena = borrow(stateBytes + rowBytes + 16 + capacity * stride);
   const { exports, base } = arena;
   const row = base + stateBytes;
