@@ -92,7 +92,8 @@ const stagger = 320;
 /** Histogram of the quantile's radix select. */
 const histogramBytes = 8192;
 
-const stride = (floats: number) => ((4 * floats + 15) & ~15) + stagger;
+// No bitwise and: it is signed, and would turn a slot of 2 GiB into a negative stride.
+const stride = (floats: number) => 16 * Math.ceil(floats / 4) + stagger;
 
 /** The engine of this library: SIMD WebAssembly, float32, the same bits on every runtime. */
 export const wasmEngine: Engine = {

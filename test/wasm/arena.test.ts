@@ -73,6 +73,14 @@ describe("an instance", () => {
   });
 });
 
+it("a run whose slots take 2 GiB each is refused in words", async () => {
+  const plan = createPlan({ schedule: vpLinear(), steps: 2 });
+  const denoiser = { prediction: "epsilon" as const, predict: () => new Float32Array(0) };
+  await expect(sample({ plan, denoiser, shape: [2 ** 15, 2 ** 14], seed: 0 })).rejects.toThrow(
+    /^this run needs \d{4,5} MiB of WebAssembly memory, which are not to be had$/,
+  );
+});
+
 describe("memory", () => {
   const schedule = vpLinear();
   const plan = createPlan({ schedule, steps: 3 });
