@@ -12,7 +12,7 @@ export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./
 export type { GivenReference, ReferenceRule } from "./compensation/reference.ts";
 export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
 export type { RatioSettings } from "./compensation/settings.ts";
-export type { AffinePrediction, Denoiser, DenoiserInput, PredictionType } from "./denoisers/denoiser.ts";
+export type { AffinePrediction, Denoiser, DenoiserInput, DeviceInput, PredictionType } from "./denoisers/denoiser.ts";
 export { type MixtureOptions, mixtureDenoiser } from "./denoisers/mixture.ts";
 export { type Spacing, timeGrid } from "./diffusion/grid.ts";
 export { gaussianNoise } from "./diffusion/noise.ts";
