@@ -54,16 +54,15 @@ async function buildBundles() {
   };
   await build({ ...library, outdir: "dist" });
   await build({ ...library, outdir: "dist/edge", chunkNames: "[name]-[hash]", plugins: [importedModule] });
-  await build({ ...common, entryPoints: { workerd: "src/workerd/index.ts" }, outdir: "dist", platform: "neutral" });
+  const apart = { workerd: "src/workerd/index.ts", webgpu: "src/webgpu/index.ts" };
+  await build({ ...common, entryPoints: apart, outdir: "dist", platform: "neutral" });
   copyFileSync("build/dc-solver.wasm", "dist/dc-solver.wasm");
   copyFileSync("src/wasm/dc-solver.d.wasm.ts", "dist/dc-solver.d.wasm.ts");
-  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const cli = await build({
     ...common,
     entryPoints: { cli: "src/cli/main.ts" },
     outdir: "dist",
     platform: "node",
-    define: { LIBRARY_VERSION: JSON.stringify(version) },
     external: ["onnxruntime-web"],
     plugins: [plotApart],
     // Bundled CommonJS libraries call require for Node's own modules.

@@ -5,6 +5,7 @@ import { type LoadedModel, loadModel } from "../onnx/load-model.ts";
 import { difference, isModel } from "../onnx/ratios.ts";
 import type { Plan } from "../plan/plan.ts";
 import { findSolver } from "../solvers/index.ts";
+import { libraryVersion } from "../version.ts";
 import { type Contender, measure, type Panel, type Task, unitsOf, type Work } from "./compare/measure.ts";
 import { digits, page, range } from "./compare/page.ts";
 import { checkFree, writeWhole } from "./files.ts";
@@ -12,8 +13,6 @@ import { startLongProgress } from "./progress.ts";
 import { type GivenRatios, planWith, readRatios } from "./ratios.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
 import { blameUsage, parse, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
-
-declare const LIBRARY_VERSION: string;
 
 const defaults = {
   model: "",
@@ -159,7 +158,7 @@ export async function runCompare(argv: readonly string[], signal: AbortSignal): 
       ["Seeds", count === 1 ? `${seed}` : `${seed} to ${seed + count - 1}`],
       ["Reference", referenceName],
       ["Ratios", ratios === "auto" ? "of the model folder" : (text.ratios ?? "")],
-      ["Library", `dc-solver ${LIBRARY_VERSION}`],
+      ["Library", `dc-solver ${libraryVersion}`],
       ["Runtime", `Node ${process.versions.node}, onnxruntime-web ${version}, ${provider}, 1 thread`],
       ["Processor", `${cpus()[0]?.model.trim() ?? "unknown"}, ${process.platform} ${process.arch}`],
       ["Date", new Date().toISOString()],

@@ -5,12 +5,11 @@ import { isModel, type RatioFile, readRatioFiles } from "../onnx/ratios.ts";
 import { digest } from "../plan/digest.ts";
 import type { Operation, Plan } from "../plan/plan.ts";
 import { createPlan, solvers } from "../solvers/index.ts";
+import { libraryVersion } from "../version.ts";
 import { wasmBase64 } from "../wasm/bytes.ts";
 import { wasm } from "../wasm/module.ts";
 import { hasWebGpu, loadOrt, modelFolder } from "./runtime.ts";
 import { blameUsage, parse, readInteger } from "./usage.ts";
-
-declare const LIBRARY_VERSION: string;
 
 const defaults = { model: "", solver: "unipc", steps: "5" };
 
@@ -127,7 +126,7 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
   if (on.has("json")) {
     const range = { kind: schedule.kind, tMin: schedule.tMin, tMax: schedule.tMax };
     const all = {
-      version: LIBRARY_VERSION,
+      version: libraryVersion,
       runtime: runtime(),
       onnxRuntime: ort,
       webAssembly: module,
@@ -138,7 +137,7 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
     return void process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
   }
   const lines = [
-    `dc-solver ${LIBRARY_VERSION} on ${runtime()}`,
+    `dc-solver ${libraryVersion} on ${runtime()}`,
     `WebAssembly: ${module.bytes} bytes, SIMD ${module.simd ? "yes" : `no (${module.note})`}`,
     `ONNX Runtime: ${ort.version === null ? ort.note : `onnxruntime-web ${ort.version}, providers ${ort.providers.join(", ")}`}`,
     `solvers: ${solverNames().join(", ")}`,

@@ -1,12 +1,12 @@
 // The command line. Exit codes: 0, 1 (failed), 2 (usage), 130 (interrupted).
+
+import { libraryVersion } from "../version.ts";
 import { compareHelp, runCompare } from "./compare.ts";
 import { fitHelp, runFit } from "./fit.ts";
 import { infoHelp, runInfo } from "./info.ts";
 import { runSample, sampleHelp } from "./sample.ts";
 import { runSearch, searchHelp } from "./search.ts";
 import { interrupted, UsageError } from "./usage.ts";
-
-declare const LIBRARY_VERSION: string;
 
 interface Command {
   help: string;
@@ -23,12 +23,12 @@ const commands: Record<string, Command> = {
 
 function help(): string {
   const lines = Object.values(commands).map((command) => `  ${command.help.split("\n")[0]}`);
-  return `dc-solver ${LIBRARY_VERSION}\n\n${lines.join("\n")}\n\ndc-solver COMMAND --help lists a command's options`;
+  return `dc-solver ${libraryVersion}\n\n${lines.join("\n")}\n\ndc-solver COMMAND --help lists a command's options`;
 }
 
 async function main([name, ...argv]: string[]): Promise<number> {
   if (name === "--help" || name === "-h") return print(help());
-  if (name === "--version") return print(LIBRARY_VERSION);
+  if (name === "--version") return print(libraryVersion);
   const command = Object.hasOwn(commands, name ?? "") ? commands[name ?? ""] : undefined;
   if (command === undefined) {
     const problem = name === undefined ? "expected a command" : `unknown command "${name}"`;

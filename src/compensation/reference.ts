@@ -20,7 +20,7 @@ export interface GivenReference {
 
 /**
  * Returns a grid through the given times with at least `steps` steps. Each interval gets its share of the way in log-SNR and is divided
- * equally there; at an end without a finite one, equally in time. (Equal parts in time throughout leave the last steps so coarse that
+ * equally there; at an end without a finite one, equally in time. Times of a discrete schedule's table are refined to such times. (Equal parts in time throughout leave the last steps so coarse that
  * the reference is off by a tenth of what it is to judge; bench/quality prints such differences.)
  */
 export function refine(schedule: NoiseSchedule, times: ArrayLike<number>, steps: number): Float64Array {
@@ -45,7 +45,22 @@ export function refine(schedule: NoiseSchedule, times: ArrayLike<number>, steps:
     const inner = (j: number) => (Number.isFinite(to - from) ? schedule.time(between(from, to, j)) : between(s, t, j));
     return Array.from({ length: n }, (_, j) => (j === 0 ? s : inner(j)));
   });
-  return Float64Array.from([...fine, times[times.length - 1] as number]);
+  fine.push(times[times.length - 1] as number);
+  return Float64Array.from(times, (t) => schedule.modelTime(t)).every(isWhole) && schedule.kind === "vp-discrete"
+    ? onTable(schedule, fine)
+    : Float64Array.from(fine);
+}
+
+const isWhole = (x: number) => Math.abs(x - Math.round(x)) < 1e-9;
+
+/** Returns the times moved to whole model times, each once: where a plan keeps to the table of its network, so must its reference. */
+function onTable(schedule: NoiseSchedule, times: readonly number[]): Float64Array {
+  // Entry n of a table of M lies at (n + 1)/M, and tMin is its first.
+  const entries = Math.round(1 / schedule.tMin);
+  const moved = times.map((t) =>
+    isWhole(schedule.modelTime(t)) ? t : (Math.round(schedule.modelTime(t)) + 1) / entries,
+  );
+  return Float64Array.from(moved.filter((t, i) => i === 0 || t < (moved[i - 1] as number)));
 }
 
 /** Returns the plan of a reference run for `plan`. */

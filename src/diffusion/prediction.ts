@@ -43,7 +43,11 @@ export function conversion(
   space: Space,
 ): Conversion {
   if (typeof prediction === "object") {
-    const [input, skip, out] = [prediction.in?.(t) ?? 1, prediction.skip(t), prediction.out(t)];
+    const [input, skip, out] = [
+      prediction.in === undefined ? 1 : prediction.in(t),
+      prediction.skip(t),
+      prediction.out(t),
+    ];
     for (const [name, value] of Object.entries({ in: input, skip, out }))
       check.finite(`prediction.${name}(${t})`, value);
     if (space === "sample") return { input, skip, out };

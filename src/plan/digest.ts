@@ -1,5 +1,8 @@
 // A fingerprint of plain data: tells whether a file was altered and whether a search is resumed with what it began with.
 
+/** No data of this library is as deep; a recursion without an end would exhaust the stack. */
+const deepest = 100;
+
 /** Returns 64 bits, as 16 hex digits, over all names, strings and number bits of plain data, whatever the order of keys (FNV-1a, Noll 1991). */
 export function digest(data: unknown): string {
   // The prime 2^40 + 0x1b3 times (high, low), in 32-bit halves: exact in doubles and free of BigInt's cost.
@@ -33,7 +36,8 @@ export function digest(data: unknown): string {
     }
     byte(0);
   };
-  const walk = (value: unknown): void => {
+  const walk = (value: unknown, depth: number): void => {
+    if (depth > deepest) throw new RangeError(`"json": expected data of at most ${deepest} levels, got more`);
     if (typeof value === "number") {
       byte(1);
       bits.setFloat64(0, value + 0); // JSON does not keep the sign of −0
@@ -46,18 +50,18 @@ export function digest(data: unknown): string {
       bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     } else if (Array.isArray(value)) {
       byte(3);
-      for (const entry of value) walk(entry);
+      for (const entry of value) walk(entry, depth + 1);
       byte(4);
     } else if (typeof value === "object" && value !== null) {
       byte(5);
       for (const [key, entry] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (entry === undefined) continue;
         text(key);
-        walk(entry);
+        walk(entry, depth + 1);
       }
       byte(6);
     } else byte(value === true ? 7 : value === false ? 8 : 9);
   };
-  walk(data);
+  walk(data, 0);
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }

@@ -259,7 +259,7 @@ export class Run {
 }
 
 // The newest program of each plan. Plans are made once and run often, and lowering takes longer than all else on the host that a step
-// of a small tensor needs: 10 µs against 7 µs at 784 floats. Machines write coefficients into tables of their own, so programs stay as
+// of a small tensor needs. Machines write coefficients into tables of their own, so programs stay as
 // they are. Predictions of the user's own are functions that may come to answer differently; those are lowered every time.
 const programs = new WeakMap<Plan, { prediction: string; guidanceScale: number; observe: boolean; program: Program }>();
 

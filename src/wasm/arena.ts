@@ -39,7 +39,12 @@ export function borrow(bytes: number): Arena {
       if (released) return;
       released = true;
       exports.memory.grow(0);
-      if (idlePages + pages > maxIdlePages) return;
+      if (pages > maxIdlePages) return;
+      // What lies idle has other sizes than what is used now; it makes room at once.
+      if (idlePages + pages > maxIdlePages) {
+        idle.clear();
+        idlePages = 0;
+      }
       idlePages += pages;
       const list = idle.get(pages);
       if (list === undefined) idle.set(pages, [exports]);

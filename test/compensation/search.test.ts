@@ -831,3 +831,12 @@ describe("the grid of a reference", () => {
     expect(Math.max(...h) / Math.min(...h)).toBeLessThan(1.2);
   });
 });
+
+it("a plan on the table of a discrete schedule is compared with a reference on that table", () => {
+  const schedule = vpDiscrete();
+  const times = [1, 0.8, 0.6, 0.4, 0.2, 0.001];
+  const grid = refine(schedule, times, 200);
+  expect(grid.length).toBeGreaterThan(150);
+  for (const t of grid) expect(t).toBe(Math.round(t * 1000) / 1000);
+  for (const t of times) expect(grid).toContain(t);
+});
