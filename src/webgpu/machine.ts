@@ -110,6 +110,7 @@ export function openMachine(
   queue.writeBuffer(table, 0, Uint32Array.from(words));
   queue.writeBuffer(mark, 0, Uint32Array.of(noInstruction));
 
+  /** The instruction behind the last one that was run. */
   let at = 0;
   let encoder: GPUCommandEncoder | undefined;
   /** What the host has just written, while the slot still holds it. */
@@ -150,8 +151,9 @@ export function openMachine(
   const stagingOffset = (index: number) => 16 + index * bytes;
 
   const stepNow = () => {
-    const next = program.instructions.slice(at).find((instruction) => "step" in instruction);
-    return next === undefined ? 0 : (next as unknown as { step: number }).step;
+    const marked = (instruction: object) => "step" in instruction;
+    const next = program.instructions.slice(at).find(marked) ?? program.instructions.findLast(marked);
+    return (next as unknown as { step: number }).step;
   };
   let lose: (reason: string) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
@@ -188,7 +190,7 @@ export function openMachine(
       return data;
     },
     exec(instruction) {
-      at = instruction;
+      at = instruction + 1;
       const made = execs[instruction];
       if (made !== undefined) dispatch(made, made.groups);
     },
@@ -203,7 +205,7 @@ export function openMachine(
       dispatchSpare(clipCode, [...list, bitsOf(position - rank), bitsOf(maxValue)], items);
     },
     isFinite(slot, instruction = 0) {
-      at = instruction;
+      at = instruction + 1;
       if (fresh?.slot === slot) return fresh.data.every(Number.isFinite);
       const planned = checks.planned.get(instruction)?.has(slot) ?? false;
       if (!planned) dispatchSpare(checkCode, [vectors, slot * vectors, instruction]);

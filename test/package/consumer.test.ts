@@ -24,6 +24,7 @@ import {
   startSampling, type StepEvent, useWasm, vpDiscrete,
 } from "dc-solver";
 import module from "dc-solver/dc-solver.wasm";
+import { type DeviceLike, DeviceLostError, webgpuEngine } from "dc-solver/webgpu";
 import { installOrtWasm } from "dc-solver/workerd";
 
 useWasm(module);
@@ -44,6 +45,15 @@ const run = startSampling<number[]>({ plan, prediction: "v_prediction", shape: [
 run.answer(run.requests.map(({ x, branch }) => (branch === "conditional" ? x : new Float32Array(2))));
 export const found: Promise<RatioSearch> = searchRatios({ plan, denoiser, shape: [1, 2], seed: 1 });
 export const ratios: number[] = predictRatios(fitRatioModel([await found]), { steps: 5, guidanceScale: 1 });
+export async function onGpu(device: DeviceLike): Promise<SampleResult> {
+  const engine = await webgpuEngine({ device });
+  try {
+    return await sample({ plan, denoiser, shape: [1, 2], seed: 1, engine });
+  } finally {
+    engine.dispose();
+  }
+}
+export const isLost = (error: unknown): boolean => error instanceof DeviceLostError && error.step > 0;
 export const isBad = (error: unknown): error is NonFiniteError => error instanceof NonFiniteError && error.step > 0;
 // @ts-expect-error a plan needs a schedule
 createPlan({ steps: 5 });

@@ -84,6 +84,7 @@ describe("dependencies", () => {
   it.each([
     ["dc-solver", []],
     ["dc-solver/onnx", []],
+    ["dc-solver/webgpu", []],
     ["dc-solver/workerd", []],
     ["dc-solver", ["workerd"]],
     ["dc-solver/onnx", ["workerd"]],

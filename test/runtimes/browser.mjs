@@ -14,7 +14,7 @@ const options = [
   "--disable-sync",
 ];
 
-function chromium() {
+export function chromium() {
   try {
     return execFileSync("sh", ["-c", "command -v chromium || command -v chromium-browser"], {
       encoding: "utf8",
@@ -38,10 +38,10 @@ export async function installChromium() {
 }
 
 /** Returns what a page leaves in `outcome`. */
-async function open(folder, path, headers) {
+export async function open(folder, path, { headers, flags = [], seconds = 120 } = {}) {
   const { chromium: driver } = await import("playwright-core");
   const server = await serve(folder, headers);
-  const browser = await driver.launch({ executablePath: chromium(), args: options, timeout: 60_000 });
+  const browser = await driver.launch({ executablePath: chromium(), args: [...options, ...flags], timeout: 60_000 });
   try {
     const page = await browser.newPage();
     const failed = new Promise((_, reject) => {
@@ -60,7 +60,7 @@ async function open(folder, path, headers) {
       .then((handle) => handle.jsonValue());
     // When the other has won, its end is no one's business.
     outcome.catch(() => {});
-    return await within(120, `${path}: ${told.join("\n")}`, Promise.race([outcome, failed]));
+    return await within(seconds, `${path}: ${told.join("\n")}`, Promise.race([outcome, failed]));
   } finally {
     await browser.close();
     server.close();
@@ -74,7 +74,7 @@ function page(name, path, { build, ...rest } = {}) {
     version: async () => /\d+(\.\d+)+/.exec(await run(chromium(), ["--version"]))?.[0],
     async run({ folder }) {
       await build?.(folder);
-      return open(folder, path, rest.headers);
+      return open(folder, path, rest);
     },
     ...rest,
   };

@@ -15,20 +15,21 @@ function field(number: number, value: Part): number[] {
   return [...varint(number * 8 + 2), ...varint(bytes.length), ...bytes];
 }
 
-const message = (...fields: [number, Part][]): Uint8Array => Uint8Array.from(fields.flatMap(([n, v]) => field(n, v)));
-const float = 1;
-const int64 = 7;
+export const message = (...fields: [number, Part][]): Uint8Array =>
+  Uint8Array.from(fields.flatMap(([n, v]) => field(n, v)));
+export const float = 1;
+export const int64 = 7;
 
-function node(operator: string, inputs: string[], output: string): Uint8Array {
+export function node(operator: string, inputs: string[], output: string): Uint8Array {
   return message(...inputs.map((name): [number, Part] => [1, name]), [2, output], [4, operator]);
 }
 
-function tensor(name: string, type: number, dims: number[], data: Float32Array | BigInt64Array): Uint8Array {
+export function tensor(name: string, type: number, dims: number[], data: Float32Array | BigInt64Array): Uint8Array {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return message(...dims.map((d): [number, Part] => [1, d]), [2, type], [8, name], [9, raw]);
 }
 
-function valueInfo(name: string, type: number, dims: (number | string)[]): Uint8Array {
+export function valueInfo(name: string, type: number, dims: (number | string)[]): Uint8Array {
   const shape = message(...dims.map((d): [number, Part] => [1, message([typeof d === "number" ? 1 : 2, d])]));
   return message([1, name], [2, message([1, message([1, type], [2, shape])])]);
 }
