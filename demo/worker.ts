@@ -1,0 +1,82 @@
+// The worker: the network, and the jobs that the page gives it. Nothing here touches the page.
+import * as ort from "onnxruntime-web/wasm";
+import { type LoadedModel, loadModel } from "../src/onnx/index.ts";
+import { solverBits } from "./bits.ts";
+import { compare } from "./compare-job.ts";
+import { folderOf } from "./model-folder.ts";
+import type { CompareInput, FromWorker, Jobs, ModelInfo, Source, ToWorker } from "./protocol.ts";
+import { drawPictures } from "./sample-job.ts";
+import { search } from "./search-job.ts";
+import type { Setting } from "./setting.ts";
+
+/** Set by the build: the name of ONNX Runtime's module beside this file. */
+declare const ORT_WASM: string;
+
+/** The worker's own scope, which the types of a page do not have. */
+const scope = globalThis as unknown as {
+  postMessage(message: FromWorker): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
+};
+
+// Without cross-origin isolation there is one thread, and two bring little here.
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.wasmPaths = { wasm: new URL(ORT_WASM, location.href).href };
+// What goes wrong is thrown, and shown on the page.
+ort.env.logLevel = "fatal";
+
+// The bundled network starts to load before the page asks for it.
+const load = (source: Source) => loadModel({ ort, folder: folderOf(source) });
+const bundled = load({ kind: "bundled" });
+// Whoever asks for it hears what went wrong.
+bundled.catch(() => {});
+let current: Promise<LoadedModel> = bundled;
+
+/** Takes another network; if it is no good, the one before stays. */
+async function change(source: Source, signal: AbortSignal): Promise<ModelInfo> {
+  const model = await (source.kind === "bundled" ? bundled : load(source));
+  const { shape, labels } = model;
+  const isPicture = shape.length === 3 && (shape[0] === 1 || shape[0] === 3);
+  if (!isPicture || signal.aborted) {
+    if (model !== (await bundled.catch(() => undefined))) await model.dispose();
+    signal.throwIfAborted();
+    throw new RangeError(`samples of shape [${shape.join(", ")}] are no pictures of 1 or 3 channels`);
+  }
+  const before = await current.catch(() => undefined);
+  current = Promise.resolve(model);
+  // The bundled one is kept: the visitor may go back to it. What still runs in the other ends with an error that nobody hears.
+  if (before !== undefined && before !== model && before !== (await bundled.catch(() => undefined))) {
+    await before.dispose();
+  }
+  return { shape, labels, hash: model.hash() };
+}
+
+type Tell = (event: unknown) => void;
+
+const jobs: { [K in keyof Jobs]: (input: never, tell: Tell, signal: AbortSignal) => Promise<Jobs[K]["output"]> } = {
+  load: (source: Source, _, signal) => change(source, signal),
+  bits: solverBits,
+  sample: async (setting: Setting, tell, signal) => drawPictures(await current, setting, tell, signal),
+  compare: async (input: CompareInput, tell, signal) => compare(await current, input, tell, signal),
+  search: async (input: Jobs["search"]["input"], tell, signal) => search(await current, input, tell, signal),
+};
+
+const running = new Map<number, AbortController>();
+
+async function run({ id, kind, input }: Exclude<ToWorker, { kind: "abort" }>): Promise<void> {
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const output = await jobs[kind](input as never, (event) => scope.postMessage({ id, event }), controller.signal);
+    scope.postMessage({ id, output });
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    scope.postMessage({ id, failure: { name, message } });
+  } finally {
+    running.delete(id);
+  }
+}
+
+scope.addEventListener("message", ({ data }) => {
+  if (data.kind === "abort") running.get(data.id)?.abort();
+  else void run(data as Exclude<ToWorker, { kind: "abort" }>);
+});
