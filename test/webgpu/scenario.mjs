@@ -28,7 +28,7 @@ const variety = [
 ];
 
 // Waits of the host for the GPU and uploads, of everything in this realm: the engine's and ONNX Runtime's.
-const count = { reads: 0, uploads: 0 };
+const count = { reads: 0, uploads: 0, dispatches: 0 };
 const { mapAsync } = GPUBuffer.prototype;
 GPUBuffer.prototype.mapAsync = function (...rest) {
   count.reads++;
@@ -40,11 +40,16 @@ GPUQueue.prototype.writeBuffer = function (...rest) {
   if (rest[2] instanceof Float32Array && rest[2].length === length) count.uploads++;
   return writeBuffer.apply(this, rest);
 };
-/** Returns what `action` gives, and how often tensors were read back and uploaded meanwhile. */
+const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...rest) {
+  count.dispatches++;
+  return dispatchWorkgroups.apply(this, rest);
+};
+/** Returns what `action` gives, and how often tensors were read back and uploaded and shaders run meanwhile. */
 async function counting(action) {
-  const { reads, uploads } = count;
+  const { reads, uploads, dispatches } = count;
   const value = await action();
-  return [value, count.reads - reads, count.uploads - uploads];
+  return [value, count.reads - reads, count.uploads - uploads, count.dispatches - dispatches];
 }
 
 function equal(actual, expected, what) {
@@ -201,9 +206,9 @@ async function prepare({ library, onnx, webgpu, ort, folders }) {
     async "a denoiser of the host, through one copy each way at every call"() {
       const { nfe } = plans[0];
       const [a, ...copies] = await counting(() => sample({ ...one, engine }));
-      equal(copies, [nfe + 1, 1 + nfe], "read-backs and uploads");
+      equal(copies, [nfe + 1, 1 + nfe, nfe], "read-backs, uploads and dispatches");
       const [, ...pairs] = await counting(() => sample({ ...one, ...guided, engine }));
-      equal(pairs, [nfe + 1, 1 + 2 * nfe], "of guided pairs");
+      equal(pairs, [nfe + 1, 1 + 2 * nfe, nfe], "of guided pairs");
       return below(difference(a.data, (await sample(one)).data), 1e-4, "difference");
     },
 
@@ -225,7 +230,9 @@ async function prepare({ library, onnx, webgpu, ort, folders }) {
       for (const rest of [{}, guided]) {
         const denoiser = doubling();
         const [a, ...copies] = await counting(() => sample({ ...one, ...rest, denoiser, engine }));
-        equal(copies, [1, 1], "read-backs of the result, uploads of the start");
+        const { nfe } = plans[0];
+        // One dispatch a call is the engine's, the other the network's.
+        equal(copies, [1, 1, 2 * nfe], "read-backs of the result, uploads of the start, dispatches");
         const pair = rest === guided;
         equal(
           denoiser.seen,
