@@ -298,6 +298,54 @@ if (stages.includes("write")) {
     model: model.hash(),
   };
   writeFileSync("bench/results/ratios.json", `${JSON.stringify({ about, ...results })}\n`);
+  writeFileSync(join(folder, "README.md"), report());
   console.log(`${shipped.length} files in ${folder}`);
 }
+
+/** The card of the folder: what helps, what does not, by how much. */
+function report(): string {
+  const cells = ({ ratio, low, high, mseWith, mseWithout }: ReturnType<typeof summary>) =>
+    `${(1e3 * mseWithout).toPrecision(3)} | ${(1e3 * mseWith).toPrecision(3)} | ${ratio.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+  const table = (rows: readonly Row[], part: "selection" | "test") => [
+    "| solver | guidance | steps | without, 1e-3 | with, 1e-3 | with / without [95 %] |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...rows.flatMap((row) => {
+      const judged = row[part];
+      return judged === undefined ? [] : [`| UniPC-${row.order} | ${row.guidance} | ${row.steps} | ${cells(judged)} |`];
+    }),
+  ];
+  const { searches, models } = results;
+  return [
+    "# Compensation ratios of the digits",
+    "",
+    `Written by \`node bench/run.mjs ratios\`. Searched on seeds 0–${points - 1}; a search is here only if on seeds ${selection.first}–${selection.first + selection.count - 1} the 95 % bootstrap interval of its mean squared error, divided by the error without ratios, lies below 1. Errors are of the final picture to UniPC-${fine.order} with ${fine.steps} steps uniform in log-SNR. \`ratios: "auto"\` takes a file only for exactly its setting, and a model only inside its range.`,
+    "",
+    `## Shipped, on test seeds ${test.first}–${test.first + test.count - 1}`,
+    "",
+    ...table(
+      searches.filter((row) => row.selection.high < 1),
+      "test",
+    ),
+    "",
+    "## Not shipped, on selection seeds",
+    "",
+    ...table(
+      searches.filter((row) => row.selection.high >= 1),
+      "selection",
+    ),
+    "",
+    "## Predicted by the ratio model at settings it was not fitted on, on selection seeds",
+    "",
+    ...table(models, "selection"),
+    "",
+    ...shipped
+      .filter((s) => s.file.includes("model"))
+      .map(({ file, json }) => {
+        const { range } = json as { range: Range };
+        return `\`${file}\` is used for steps ${range.steps.join(" to ")} and guidance ${range.guidanceScale.join(" to ")}, where every fresh setting helped.`;
+      }),
+    "",
+  ].join("\n");
+}
+
 await model.dispose();
