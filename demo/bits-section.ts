@@ -1,6 +1,6 @@
 // Hashes of this browser's bits beside those of the machine that built the page, and how to get them anywhere else.
 import type { ServerBits } from "./bits.ts";
-import { byId, messageOf } from "./dom.ts";
+import { byId, messageOf, showCommand } from "./dom.ts";
 import type { Pictures } from "./protocol.ts";
 import { defaults, hashProgram, type Setting, sampleCommand, toHash } from "./setting.ts";
 import type { Store } from "./store.ts";
@@ -24,7 +24,7 @@ export function startBits(store: Store): { check(): Promise<void>; show(pictures
   byId("bits-server").textContent = `${SERVER_BITS.runtime}, when the page was built`;
   const describe = () => {
     const { setting, own, model } = store;
-    byId("sample-command").textContent = sampleCommand(setting, own);
+    showCommand(byId("sample-command"), sampleCommand(setting, own));
     byId("hash-program").textContent = hashProgram(setting, model?.labels ?? 10, own);
     byId("ratios-file").hidden = typeof setting.ratios === "string";
     byId("ratios-list").textContent = JSON.stringify(setting.ratios);

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { notices } from "../tools/notices.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const outdir = join(root, "build/demo");
@@ -39,6 +40,13 @@ function copyModel() {
   return files;
 }
 
+/** Returns the licences of all that the page holds. ONNX Runtime's package names its licence and has no text of it; it is ours. */
+function licences(ortVersion) {
+  const mit = readFileSync(join(root, "LICENSE"), "utf8");
+  const theirs = mit.replace(/^Copyright .*$/m, "Copyright (c) Microsoft Corporation");
+  return `dc-solver\n\n${mit}\nonnxruntime-web ${ortVersion} (MIT)\n\n${theirs}\n${notices({})}`;
+}
+
 /** Builds the page anew and returns its folder. */
 export async function buildDemo() {
   if (!existsSync(join(root, "src/wasm/bytes.ts"))) {
@@ -68,6 +76,7 @@ export async function buildDemo() {
     html = html.replaceAll(`"${plain}"`, `"${file.split("/").at(-1)}"`);
   }
   writeFileSync(join(outdir, "index.html"), html);
+  writeFileSync(join(outdir, "licences.txt"), licences(version));
 
   const files = filesOf(outdir);
   const digest = createHash("sha256");

@@ -24,6 +24,12 @@ export function say(place: HTMLElement, message: string | undefined): void {
   place.hidden = message === undefined;
 }
 
+/** Shows a command that breaks between its options only, and not at their hyphens. */
+export function showCommand(place: HTMLElement, command: string): void {
+  const parts = command.split(/ (?=--)/).map((part) => element("span", { className: "word" }, part));
+  place.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [part] : [" ", part])));
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

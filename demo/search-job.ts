@@ -22,10 +22,11 @@ export async function search(
   const denoiser = listened(model.denoiser, { network: 0, waiting: 0 }, () =>
     tell({ kind: "progress", done: Math.min(++done, total), total }),
   );
-  const data = (first: number) => {
-    const condition = labelsOf("all", model.labels, points);
+  const all = labelsOf("all", model.labels, 2 * points);
+  const data = (from: number) => {
+    const condition = all.slice(from, from + points);
     return {
-      seed: Array.from(condition, (_, i) => first + i),
+      seed: Array.from(condition, (_, i) => seed + from + i),
       condition,
       ...(guidance === 1 ? {} : { unconditional: condition.map(() => -1) }),
     };
@@ -35,8 +36,8 @@ export async function search(
     denoiser,
     shape: [points, ...model.shape],
     guidanceScale: guidance,
-    ...data(seed),
-    holdout: data(seed + points),
+    ...data(0),
+    holdout: data(points),
     reference: { solver: "unipc", steps: referenceSteps },
     signal,
     onStep: ({ step, ratio, loss, lossWithout, nfe }) => tell({ kind: "step", step, ratio, loss, lossWithout, nfe }),

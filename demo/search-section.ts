@@ -1,6 +1,6 @@
 // The ratio search, live.
 import { lossChart } from "./chart.ts";
-import { byId, element, short, Task } from "./dom.ts";
+import { byId, element, short, showCommand, Task } from "./dom.ts";
 import type { SearchResult, SearchStep } from "./protocol.ts";
 import { type SearchRules, type Setting, searchCommand } from "./setting.ts";
 import type { Store } from "./store.ts";
@@ -66,7 +66,7 @@ export function startSearch(store: Store): Task {
   });
   byId("use-ratios").addEventListener("click", () => used?.());
   const command = () => {
-    byId("search-command").textContent = searchCommand(store.setting, rules(), store.own);
+    showCommand(byId("search-command"), searchCommand(store.setting, rules(), store.own));
   };
   store.listen(command);
   for (const id of ["points", "search-reference"]) byId(id).addEventListener("input", command);

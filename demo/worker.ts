@@ -31,6 +31,9 @@ const bundled = load({ kind: "bundled" });
 bundled.catch(() => {});
 let current: Promise<LoadedModel> = bundled;
 
+/** Networks that were replaced; what runs in them ends before they go. */
+const retired = new Set<LoadedModel>();
+
 /** Takes another network; if it is no good, the one before stays. */
 async function change(source: Source, signal: AbortSignal): Promise<ModelInfo> {
   const model = await (source.kind === "bundled" ? bundled : load(source));
@@ -43,10 +46,9 @@ async function change(source: Source, signal: AbortSignal): Promise<ModelInfo> {
   }
   const before = await current.catch(() => undefined);
   current = Promise.resolve(model);
-  // The bundled one is kept: the visitor may go back to it. What still runs in the other ends with an error that nobody hears.
-  if (before !== undefined && before !== model && before !== (await bundled.catch(() => undefined))) {
-    await before.dispose();
-  }
+  // The bundled one is kept: the visitor may go back to it.
+  if (before !== undefined && before !== model && before !== (await bundled.catch(() => undefined)))
+    retired.add(before);
   return { shape, labels, hash: model.hash() };
 }
 
@@ -73,6 +75,10 @@ async function run({ id, kind, input }: Exclude<ToWorker, { kind: "abort" }>): P
     scope.postMessage({ id, failure: { name, message } });
   } finally {
     running.delete(id);
+    if (running.size === 0) {
+      for (const model of retired) void model.dispose();
+      retired.clear();
+    }
   }
 }
 
