@@ -1,6 +1,6 @@
 // The GPU engine of the packed library, on a GPU in software: SwiftShader, which comes with Chromium. `npm run test:webgpu`.
 // The list of runtimes is fixed: one that is missing, or that finds no adapter, is a failure.
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -22,9 +22,8 @@ async function swiftShader() {
   throw new Error("Chromium's vk_swiftshader_icd.json is missing");
 }
 
-const permissions = ["--cached-only", "--no-prompt", "--allow-read"];
-/** Returns what Deno prints; with Vulkan's loader and driver from Chromium, so that it has the same adapter. */
-async function deno(folder, args) {
+/** Returns what a program prints; with Vulkan's loader and driver from Chromium, so that all have the same adapter. */
+async function printed(folder, command, args) {
   const gpu = await swiftShader();
   const env = {
     ...process.env,
@@ -32,24 +31,47 @@ async function deno(folder, args) {
     VK_ICD_FILENAMES: join(gpu, "vk_swiftshader_icd.json"),
     NO_COLOR: "1",
   };
-  return run(join(modules, ".bin/deno"), ["run", ...permissions, ...args], { cwd: folder, env, seconds: 240 });
+  return run(command, args, { cwd: folder, env, seconds: 240 });
 }
+
+const permissions = ["--cached-only", "--no-prompt", "--allow-read"];
+const deno = (folder, args) => printed(folder, join(modules, ".bin/deno"), ["run", ...permissions, ...args]);
+// The option: or Node 20 takes a minute to end after ONNX Runtime's WebGPU build.
+const node = (folder, args) => printed(folder, process.execPath, ["--liftoff-only", ...args]);
+const bun = (folder, args) => printed(folder, join(modules, ".bin/bun"), ["--no-install", ...args]);
 
 /** What runs the scenario. */
 const runtimes = {
   Chromium: (folder) => open(folder, "/webgpu/page.html", { flags: ["--enable-unsafe-webgpu"], seconds: 240 }),
   Deno: async (folder) => JSON.parse(await deno(folder, ["webgpu/host.mjs"])),
+  Node: async (folder) => JSON.parse(await node(folder, ["webgpu/dawn-host.mjs"])),
+  Bun: async (folder) => JSON.parse(await bun(folder, ["webgpu/dawn-host.mjs"])),
+};
+
+/** What runs the command line. */
+const shells = {
+  Deno: (folder, args) => deno(folder, ["--allow-write", "--allow-env", "--allow-sys", ...args]),
+  Node: (folder, args) => node(folder, ["--import", "./webgpu/dawn.mjs", ...args]),
 };
 
 /** The command line draws an image with ONNX Runtime on WebGPU. */
-async function commandLine(folder) {
+async function commandLine(folder, name) {
   const cli = "node_modules/dc-solver/dist/cli.js";
   const options = ["--provider", "webgpu", "--model", "webgpu/perceptron", "--count", "2", "--steps", "3", "--json"];
-  const rights = ["--allow-write", "--allow-env", "--allow-sys"];
-  const printed = await deno(folder, [...rights, cli, "sample", ...options, "--out", "samples.png"]);
-  const { provider } = JSON.parse(printed);
-  if (provider !== "webgpu") throw new Error(`expected the provider webgpu, got ${printed}`);
-  if (!readdirSync(folder).includes("samples.png")) throw new Error("no image");
+  const image = `${name}.png`;
+  const answer = await shells[name](folder, [cli, "sample", ...options, "--out", image]);
+  const { provider } = JSON.parse(answer);
+  if (provider !== "webgpu") throw new Error(`expected the provider webgpu, got ${answer}`);
+  if (!readdirSync(folder).includes(image)) throw new Error("no image");
+}
+
+/** Gives the project the package `webgpu`, and the set-up for it that docs/webgpu.md shows. */
+function setUpDawn(folder) {
+  symlinkSync(join(modules, "webgpu"), join(folder, "node_modules/webgpu"));
+  const page = readFileSync(join(here, "../../docs/webgpu.md"), "utf8");
+  const shown = /```js\n(\/\/ dawn\.mjs[\s\S]*?)```/.exec(page);
+  if (shown === null) throw new Error("docs/webgpu.md shows no dawn.mjs");
+  writeFileSync(join(folder, "webgpu/dawn.mjs"), shown[1]);
 }
 
 await installRuntimes();
@@ -57,6 +79,7 @@ await installChromium();
 const folder = await makeConsumer();
 cpSync(join(here, "entries"), join(folder, "webgpu"), { recursive: true });
 for (const name of ["scenario.mjs", "tolerance.mjs"]) cpSync(join(here, name), join(folder, "webgpu", name));
+setUpDawn(folder);
 const bundle = join(folder, "network.mjs");
 await build({
   entryPoints: [join(here, "network.ts")],
@@ -89,11 +112,13 @@ for (const [name, start] of Object.entries(runtimes)) {
     report(name, 0, error.message);
   }
 }
-const started = performance.now();
-const error = await commandLine(folder).then(
-  () => undefined,
-  (e) => e.message,
-);
-report("command line: sample --provider webgpu in Deno", (performance.now() - started) / 1000, error);
+for (const name of Object.keys(shells)) {
+  const started = performance.now();
+  const error = await commandLine(folder, name).then(
+    () => undefined,
+    (e) => e.message,
+  );
+  report(`command line: sample --provider webgpu in ${name}`, (performance.now() - started) / 1000, error);
+}
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
