@@ -12,7 +12,7 @@ import { checkFree, writeWhole } from "./files.ts";
 import { startLongProgress } from "./progress.ts";
 import { type GivenRatios, planWith, readRatios } from "./ratios.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
-import { blameUsage, parse, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
+import { blameUsage, parse, readCount, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
 
 const defaults = {
   model: "",
@@ -120,6 +120,7 @@ export async function runCompare(argv: readonly string[], signal: AbortSignal): 
     if (model.labels === 0 && guidances.some((w) => w !== 1)) {
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");
     }
+    readCount("count", text.count, 1, model.shape);
     const tasks = await planTasks(model, contenders, guidances, stepList, ratios);
     const { reference, uniform } = planReference(model, referenceSteps);
     const referenceName = `UniPC of order 3 with ${referenceSteps} steps, uniform in ${uniform}`;

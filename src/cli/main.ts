@@ -59,5 +59,9 @@ function complain(code: number, text: string): number {
 }
 
 // A reader that has seen enough (| head) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? 0 : complain(1, `stdout: ${error.message}`)),
+);
+// Progress that no one can read ends nothing.
+process.stderr.on("error", () => {});
 process.exitCode = await main(process.argv.slice(2));

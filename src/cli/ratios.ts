@@ -26,7 +26,8 @@ export async function readRatios(text: string): Promise<GivenRatios> {
 /** Returns what a text says in JSON. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Some editors begin a file with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new Error(`not JSON, or cut off: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }

@@ -8,7 +8,7 @@ import { isPicture, png, tile } from "./picture.ts";
 import { startProgress } from "./progress.ts";
 import { planWith, readRatios } from "./ratios.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
-import { blameUsage, parse, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
+import { blameUsage, parse, readCount, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
 
 const defaults = {
   model: "",
@@ -71,6 +71,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
     if (!isPicture(model.shape)) {
       throw new Error(`samples of shape [${model.shape.join(", ")}] are no pictures of 1 or 3 channels`);
     }
+    readCount("count", text.count, 1, model.shape);
     const condition = readClasses(text.class, count, model.labels);
     if (model.labels === 0 && guidanceScale !== 1) {
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");

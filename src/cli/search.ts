@@ -6,12 +6,13 @@ import type { RatioSearch } from "../compensation/search-json.ts";
 import { type LoadedModel, loadModel } from "../onnx/load-model.ts";
 import type { Plan } from "../plan/plan.ts";
 import { findSolver } from "../solvers/index.ts";
-import { checkFree, exists, writeJson } from "./files.ts";
+import { checkFree, checkPlace, exists, writeJson } from "./files.ts";
 import { timed } from "./listen.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
 import {
   blameUsage,
   parse,
+  readCount,
   readInteger,
   readNumber,
   readNumbers,
@@ -112,6 +113,8 @@ export async function runSearch(argv: readonly string[], signal: AbortSignal): P
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");
     }
     const plan = blameUsage(() => model.plan({ solver, ...order, dcOrder, steps, guidanceScale, ratios: "off" }));
+    readCount("points", text.points, 1, model.shape);
+    readCount("holdout", text.holdout, 0, model.shape);
     const train = batchOf(first, 0, points, labels);
     const holdout = held === 0 ? undefined : batchOf(first, points, points + held, labels);
     const partial = new Partial(out, { model: model.hash(), classes: train.classes });
@@ -136,6 +139,7 @@ export async function runSearch(argv: readonly string[], signal: AbortSignal): P
 async function checkOut(out: string, resume: boolean, force: boolean): Promise<void> {
   await checkFree("--out", out, force);
   const partial = partialOf(out);
+  await checkPlace("--out", partial);
   const there = await exists(partial);
   if (resume && !there) throw new Error(`--resume: "${partial}" is not there; start without --resume`);
   if (!resume && there && !force) {
@@ -195,7 +199,8 @@ async function find(model: LoadedModel, partial: Partial, resume: unknown, o: Pr
     const { message } = error as Error;
     if (resume !== undefined && message.startsWith('"resume')) partial.refuse(error);
     // The library checks its options before the first model call.
-    if (/^"(bounds|tolerance|maxEvaluations)/.test(message)) throw new UsageError(message, { cause: error });
+    if (/^"(bounds|tolerance|maxEvaluations|(holdout\.)?seed|plan\.options\.dcOrder)/.test(message))
+      throw new UsageError(message, { cause: error });
     const kept = `"${partial.path}" holds ${partial.steps} of ${plan.steps.length} steps; go on with --resume`;
     process.stderr.write(`${partial.steps === 0 ? "no step was finished" : kept}\n`);
     throw error;

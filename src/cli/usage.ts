@@ -61,6 +61,14 @@ export function readNumbers(name: string, text: string | undefined, count: numbe
   throw new UsageError(`--${name}: expected ${count} numbers separated by commas, got "${text}"`);
 }
 
+/** Returns the number of samples that an option's text is: no more, of such a shape, than the library takes at once. */
+export function readCount(name: string, text: string | undefined, least: number, shape: readonly number[]): number {
+  const value = readInteger(name, text, least);
+  const most = Math.ceil(2 ** 30 / shape.reduce((product, length) => product * length, 1)) - 1;
+  if (value <= most) return value;
+  throw new UsageError(`--${name}: expected at most ${most}, got ${value}`);
+}
+
 /** Returns the word among `words` that an option's text is. */
 export function readWord<const T extends string>(name: string, text: string | undefined, words: readonly T[]): T {
   if (words.includes(text as T)) return text as T;

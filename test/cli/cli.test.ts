@@ -1,17 +1,26 @@
 // The bundled command line as a user starts it; `npm run build` first.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
+  closeSync,
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text as readText } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,6 +66,7 @@ describe("a command line that is wrong ends with 2 and says what is right", () =
     [["sample", "--steps", "0"], /--steps: expected an integer ≥ 1, got "0"/],
     [["sample", "--steps", "5.5"], /--steps: expected an integer ≥ 1, got "5.5"/],
     [["sample", "--count", "many"], /--count: expected an integer ≥ 1, got "many"/],
+    [["sample", "--count", "1000000000000"], /--count: expected at most \d+, got 1000000000000/],
     [["sample", "--seed", ""], /--seed: expected an integer ≥ 0, got ""/],
     [["sample", "--guidance", "strong"], /--guidance: expected a number, got "strong"/],
     [["sample", "--class", "ten"], /--class/],
@@ -148,8 +158,44 @@ describe("sample", () => {
     writeFileSync(at("ratios.json"), "[1, 1, 0.9]");
     const args = ["sample", "--steps", "3", "--count", "1", "--class", "4", "--ratios", "ratios.json", "--json"];
     expect(JSON.parse((await start(args)).stdout)).toMatchObject({ ratios: [1, 1, 0.9], classes: [4] });
+    writeFileSync(at("ratios.json"), "\uFEFF[1, 1, 0.9]\r\n");
+    expect(JSON.parse((await start(args)).stdout)).toMatchObject({ ratios: [1, 1, 0.9] });
     writeFileSync(at("ratios.json"), '{"ratios": "all"}');
     expect((await start(args)).stderr).toMatch(/--ratios: "ratios.json": "kind": expected "dc-solver\/ratios" or/);
+  });
+
+  const quick = ["sample", "--steps", "1", "--count", "1", "--guidance", "1", "--out"];
+
+  test.skipIf(process.platform === "win32")(
+    "writes through links and into pipes, which stay what they are",
+    async () => {
+      writeFileSync(at("target.png"), "before");
+      symlinkSync("target.png", at("link.png"));
+      expect((await start([...quick, "link.png"])).code).toBe(0);
+      expect(readlinkSync(at("link.png"))).toBe("target.png");
+      expect(decode(readFileSync(at("target.png"))).width).toBe(28);
+      execFileSync("mkfifo", [at("pipe")]);
+      const [{ code }, bytes] = await Promise.all([start([...quick, "pipe"]), readFile(at("pipe"))]);
+      expect(code).toBe(0);
+      expect(bytes).toEqual(readFileSync(at("target.png")));
+      expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
+    },
+  );
+
+  test("goes on where no one reads its progress", async () => {
+    const child = spawn(process.execPath, [cli, ...quick, "unseen.png"], { cwd: work });
+    child.stderr.destroy();
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(existsSync(at("unseen.png"))).toBe(true);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("says why its result cannot be printed", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [cli, "--version"], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    const [text] = await Promise.all([readText(child.stderr as Readable), once(child, "exit")]);
+    expect(text).toMatch(/dc-solver: stdout: ENOSPC/);
+    expect(child.exitCode).toBe(1);
   });
 
   test("Ctrl-C ends it with 130 and leaves no file", async () => {
