@@ -117,6 +117,10 @@ export function check({ class: wanted, steps = 5, guidance = 1, seed = 0, solver
   if (typeof steps === "number" && steps > maxSteps) {
     throw new HttpError(400, `"steps": expected at most ${maxSteps}, got ${steps}`);
   }
+  // Beyond any use a guided output overflows: the client's mistake, not the network's.
+  if (typeof guidance === "number" && !(Math.abs(guidance) <= 100)) {
+    throw new HttpError(400, `"guidance": expected a number from -100 to 100, got ${guidance}`);
+  }
   if (!formats.includes(/** @type {string} */ (format))) {
     throw new HttpError(400, `"format": expected one of ${formats.join(", ")}, got ${JSON.stringify(format)}`);
   }
