@@ -1,7 +1,7 @@
 // Makes models/digits/ratios again: searches, judges them on seeds they have not seen, keeps those that help, fits ratio models to them.
-// node bench/run.mjs ratios [--ort MODULE --provider cpu] [--orders 3,2] [--stage search|judge|model|write]
+// node bench/run.mjs ratios [--ort MODULE --provider cpu] [--orders 3,2] [--stage search,judge,model,write] [--finished]
 // Seeds: search 0–39, selection 1000–1099, test 2000–2199; labels go round the classes. Every finished cell is kept in build/ratios,
-// so the work can be interrupted; a cell of another network or another rule is to be removed by hand.
+// so the work can be interrupted; a cell of another network or another rule is to be removed by hand. --finished takes only those.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     provider: { type: "string", default: "wasm" },
     orders: { type: "string", default: "3,2" },
     stage: { type: "string", default: "search,judge,model,write" },
+    finished: { type: "boolean", default: false },
   },
 });
 const orders = values.orders.split(",").map(Number);
@@ -154,6 +155,17 @@ async function search(order: number, guidance: number, steps: number): Promise<u
   });
 }
 
+/** Whether a setting is in the cache as far as selection goes. */
+function isJudged(order: number, guidance: number, steps: number): boolean {
+  const name = nameOf(order, guidance, steps);
+  const parts = [
+    `search-${name}`,
+    `with-${name}-${selection.first}`,
+    `without-o${order}-g${guidance}-n${steps}-${selection.first}`,
+  ];
+  return parts.every((part) => existsSync(join(cache, `${part}.json`)));
+}
+
 interface Row {
   name: string;
   order: number;
@@ -171,6 +183,7 @@ for (const order of orders) {
   const searches: RatioSearch[] = [];
   for (const guidance of guidances) {
     for (const steps of stepCounts) {
+      if (values.finished && !isJudged(order, guidance, steps)) continue;
       const json = (await search(order, guidance, steps)) as object;
       const found = ratioSearchFromJSON(json);
       searches.push(found);
@@ -334,9 +347,13 @@ function report(): string {
       "selection",
     ),
     "",
-    "## Predicted by the ratio model at settings it was not fitted on, on selection seeds",
-    "",
-    ...table(models, "selection"),
+    ...(models.length === 0
+      ? ["No ratio model is shipped yet."]
+      : [
+          "## Predicted by the ratio model at settings it was not fitted on, on selection seeds",
+          "",
+          ...table(models, "selection"),
+        ]),
     "",
     ...shipped
       .filter((s) => s.file.includes("model"))

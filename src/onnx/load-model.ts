@@ -100,7 +100,6 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
   const config = await readConfig(read);
   const bytes = await read(networkFile);
   const hash = hashOf(bytes);
-  const files = await readRatioFiles(folder, hash);
   // onnxruntime-web hands the bytes over to its worker, if it has one: later they are gone.
   if ((ort as { env?: { wasm?: { proxy?: unknown } } }).env?.wasm?.proxy === true) hash();
   let session: SessionLike;
@@ -110,6 +109,14 @@ export async function loadModel(o: LoadModelOptions): Promise<LoadedModel> {
     const detail = cause instanceof Error ? cause.message : String(cause);
     const what = `"${networkFile}": ONNX Runtime cannot load it with ${executionProviders.join(", ")}: ${detail}`;
     throw new Error(executionProviders.includes("webgpu") ? `${what}; ${webgpuNeeds}` : what, { cause });
+  }
+  let files: Awaited<ReturnType<typeof readRatioFiles>>;
+  try {
+    // After the network: of a damaged one, its ratios would only say that it is another.
+    files = await readRatioFiles(folder, hash);
+  } catch (cause) {
+    await session.release?.();
+    throw cause;
   }
   try {
     return build(ort, session, config, hash, files, executionProviders[0] === "webgpu");
