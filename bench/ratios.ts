@@ -220,6 +220,7 @@ async function modelOf(order: number, searches: readonly RatioSearch[]): Promise
   const held: { guidance: number; steps: number; ok: boolean }[] = [];
   for (const guidance of freshGuidances) {
     for (const steps of freshSteps) {
+      if (!inside(fitted.range, { guidance, steps })) continue;
       const name = `model-${nameOf(order, guidance, steps)}`;
       const judged = await judge(
         name,
@@ -275,7 +276,7 @@ function inside({ steps, guidanceScale }: Range, row: { steps: number; guidance:
   );
 }
 
-/** Returns the rectangle of settings with the most cells all of which hold; at least two guidances and two step counts. */
+/** Returns the rectangle of settings with the most cells all of which hold, its ends seen; at least two step counts. */
 function largestRange(held: readonly { guidance: number; steps: number; ok: boolean }[]): Range | undefined {
   let best: Range | undefined;
   let most = 0;
@@ -283,10 +284,11 @@ function largestRange(held: readonly { guidance: number; steps: number; ok: bool
     for (const high of freshGuidances) {
       for (const from of freshSteps) {
         for (const to of freshSteps) {
-          if (high <= low || to <= from) continue;
+          if (high < low || to <= from) continue;
           const range: Range = { steps: [from, to], guidanceScale: [low, high] };
           const cells = held.filter((cell) => inside(range, cell));
-          if (cells.length > most && cells.every((cell) => cell.ok)) [best, most] = [range, cells.length];
+          const seen = [low, high].every((end) => cells.some((cell) => cell.guidance === end));
+          if (seen && cells.length > most && cells.every((cell) => cell.ok)) [best, most] = [range, cells.length];
         }
       }
     }
