@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { mean, ratioEstimate, squaredErrors } from "../src/cli/compare/statistics.ts";
-import { fitRatioModel, predictRatios, type RatioModel } from "../src/compensation/cpr.ts";
+import { fitRatioModel, predictRatios } from "../src/compensation/cpr.ts";
 import { type RatioSearch, ratioSearchFromJSON } from "../src/compensation/search-json.ts";
 import { settingsOf } from "../src/compensation/settings.ts";
 import { compensate, createPlan, type Plan, sample, searchRatios } from "../src/index.ts";
@@ -258,8 +258,7 @@ async function modelOf(order: number, searches: readonly RatioSearch[]): Promise
     console.log(`${row.name}: test ${show(row.test)}`);
   }
   const settings = { ...settingsOf(planOf(order, 5)), model: model.hash() };
-  const json = ({ ...fitted, range, settings } as RatioModel).toJSON?.call({ ...fitted, range, settings }) as object;
-  shipped.push({ file: `unipc${order}-model.json`, json: { ...json, range, settings } });
+  shipped.push({ file: `unipc${order}-model.json`, json: { ...(fitted.toJSON() as object), range, settings } });
 }
 
 interface Range {

@@ -91,6 +91,7 @@ export function stepIndices(name: string, value: unknown, steps: number): readon
 
 interface TypedArrays {
   Float32Array: Float32Array;
+  Float64Array: Float64Array;
   Uint8Array: Uint8Array;
 }
 

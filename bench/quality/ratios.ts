@@ -1,12 +1,6 @@
 // Compensation ratios of the bench: the model folder's where it has some, else searched here, on seeds that nothing is judged by.
-import {
-  compensate,
-  gaussianNoise,
-  type NoiseSchedule,
-  type Plan,
-  sampleSteps,
-  searchRatios,
-} from "../../src/index.ts";
+import { refine } from "../../src/compensation/reference.ts";
+import { compensate, gaussianNoise, type Plan, sampleSteps, searchRatios } from "../../src/index.ts";
 import { type Bed, guided, labelsOf, type PlanChoice } from "./beds.ts";
 
 /**
@@ -24,22 +18,6 @@ export interface Trajectory {
   readonly states: Float32Array[];
 }
 
-/** Returns a grid through the given times, each interval divided in equal parts of log-SNR, about `steps` in all. */
-function refine(schedule: NoiseSchedule, times: ArrayLike<number>, steps: number): number[] {
-  const lambdas = Array.from(times, (t) => schedule.lambda(t));
-  const whole = (lambdas.at(-1) as number) - (lambdas[0] as number);
-  return lambdas.flatMap((lambda, k) => {
-    const t = times[k] as number;
-    const next = lambdas[k + 1];
-    if (next === undefined) return [t];
-    const parts = Math.max(2, Math.round((steps * (next - lambda)) / whole));
-    return [
-      t,
-      ...Array.from({ length: parts - 1 }, (_, j) => schedule.time(lambda + ((j + 1) * (next - lambda)) / parts)),
-    ];
-  });
-}
-
 /** Returns a fine trajectory at the times of `steps` steps; one serves all solvers. */
 export async function trajectory(
   bed: Bed,
@@ -48,7 +26,11 @@ export async function trajectory(
   seeds: readonly number[],
 ): Promise<Trajectory> {
   const grid = Array.from(bed.plan({ steps }).grid);
-  const plan = bed.plan({ solver: fine.solver, order: fine.order, grid: refine(bed.schedule, grid, searchSteps) });
+  const plan = bed.plan({
+    solver: fine.solver,
+    order: fine.order,
+    grid: Array.from(refine(bed.schedule, grid, searchSteps)),
+  });
   const shape = [seeds.length, ...bed.shape];
   // The schedules of both beds preserve variance: the first state is the noise itself.
   const noise = gaussianNoise(seeds, shape);

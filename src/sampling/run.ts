@@ -246,11 +246,9 @@ export class Run {
   }
 
   private tensor(name: string, value: unknown): Tensor {
-    const type = this.machine.allocate(0).constructor as new (n: number) => Tensor;
-    // By tag and not by instanceof: arrays of another realm (a frame, a vm context of a test runner) are as good.
-    const isTensor = ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === `[object ${type.name}]`;
-    if (!isTensor) check.wrongType(name, `a ${type.name} of length ${this.length}`, value);
-    const tensor = value as Tensor;
+    const type = this.machine.allocate(0).constructor.name as "Float32Array" | "Float64Array";
+    if (!check.isTypedArray(value, type)) check.wrongType(name, `a ${type} of length ${this.length}`, value);
+    const tensor: Tensor = value;
     if (tensor.length !== this.length) {
       check.wrongValue(name, `a length of ${this.length} for shape [${this.shape.join(", ")}]`, tensor.length);
     }
