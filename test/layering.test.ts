@@ -16,7 +16,7 @@ const layers: readonly (readonly string[])[] = [
   ["denoisers"],
   ["sampling"],
   ["compensation"],
-  ["onnx", "workerd", "webgpu", "index.ts"],
+  ["diffusers", "onnx", "workerd", "webgpu", "index.ts"],
   ["cli"],
 ];
 const partOf = (path: string) => path.split("/")[0] as string;

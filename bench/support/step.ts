@@ -26,7 +26,7 @@ export interface Segment {
 }
 
 export function middleSegment(): Segment {
-  const program = lower(stepPlan(), "epsilon", guidanceScale, false);
+  const program = lower(stepPlan(), "epsilon", guidanceScale, "nothing");
   const call = program.instructions.findIndex((i) => i.kind === "evaluate" && i.step === steps / 2);
   const instruction = program.instructions.findIndex((i, at) => at > call && i.kind === "exec");
   const exec = program.instructions[instruction];

@@ -123,7 +123,7 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const store = residuals(length, Math.max(rules.maxEvaluations, dcOrder + 1));
   let run: Run | undefined;
   try {
-    run = new Run({ ...base, plan: instrumented }, denoiser.prediction, true, true);
+    run = new Run({ ...base, plan: instrumented }, denoiser.prediction, "steps", true);
     const greedy = new GreedySearch({
       run,
       store,
@@ -221,7 +221,7 @@ function checkHoldout<C>(o: RatioSearchOptions<C>, base: RunOptions & Call<C>): 
 /** Throws what a run with these options would throw, named as in the search's, before a reference has cost its model calls. */
 function checkRun(prefix: string, o: RunOptions, prediction: Denoiser["prediction"]): void {
   try {
-    new Run(o, prediction, false).dispose();
+    new Run(o, prediction, "nothing").dispose();
   } catch (cause) {
     if (prefix === "" || !(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
     const Kind = cause instanceof TypeError ? TypeError : RangeError;

@@ -21,6 +21,10 @@ export interface NoiseSchedule {
   time(lambda: number): number;
   /** Returns what the network is told: the index in the table (fractional between two entries), 1000·t, or sigma. */
   modelTime(t: number): number;
+  /** Returns the factor of the network's input, whose output is about the scaled state; default 1. */
+  input?(t: number): number;
+  /** There if the network is one of EDM's, for data of this deviation. */
+  readonly sigmaData?: number;
 }
 
 /** The functions of a schedule, without the checks of their arguments. */

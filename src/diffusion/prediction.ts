@@ -32,33 +32,49 @@ export interface Conversion {
   readonly out: number;
 }
 
+/** A model call: its noise level, the factor of its input, and the deviation of the data if the network is one of EDM's. */
+export interface NetworkPoint extends Point {
+  readonly input?: number;
+  readonly sigmaData?: number;
+}
+
 /**
  * Returns how a raw output at noise level (alpha, sigma) becomes x₀ or ε. Each form goes there directly: through ε and a division
- * by a tiny alpha, v and x₀ would lose what they know.
+ * by a tiny alpha, v and x₀ would lose what they know. An affine prediction says itself what its input is.
  * @throws RangeError where the output does not determine the value.
  */
 export function conversion(
   prediction: PredictionType | AffinePrediction,
-  { t, alpha, sigma }: Point,
+  { t, alpha, sigma, input = 1, sigmaData }: NetworkPoint,
   space: Space,
 ): Conversion {
-  if (typeof prediction === "object") {
-    const [input, skip, out] = [
-      prediction.in === undefined ? 1 : prediction.in(t),
-      prediction.skip(t),
-      prediction.out(t),
-    ];
-    for (const [name, value] of Object.entries({ in: input, skip, out }))
-      check.finite(`prediction.${name}(${t})`, value);
-    if (space === "sample") return { input, skip, out };
-    return { input, skip: (1 - alpha * skip) / sigma, out: (-alpha * out) / sigma };
+  if (typeof prediction === "object" || sigmaData !== undefined) {
+    const [own, skip, out] =
+      typeof prediction === "object"
+        ? [prediction.in === undefined ? 1 : prediction.in(t), prediction.skip(t), prediction.out(t)]
+        : preconditioned(prediction, sigma, sigmaData as number);
+    for (const [name, value] of Object.entries({ in: own, skip, out })) check.finite(`prediction.${name}(${t})`, value);
+    if (space === "sample") return { input: own, skip, out };
+    return { input: own, skip: (1 - alpha * skip) / sigma, out: (-alpha * out) / sigma };
   }
   if (alpha === 0 && (prediction === "epsilon" || prediction === "score")) {
     const remedy = `at alpha = 0 (t = ${t}) it does not determine x₀; start the grid where alpha > 0`;
     check.wrongValue("prediction", '"v_prediction", "sample" or "flow_prediction"', prediction, remedy);
   }
-  const [skip, out] = table(prediction, alpha, sigma)[space];
-  return { input: 1, skip, out };
+  // The network sees input·x, at level (input·alpha, input·sigma): x₀ and ε are the same, the factor of its input is not.
+  const [skip, out] = table(prediction, input * alpha, input * sigma)[space];
+  return { input, skip: input * skip, out };
+}
+
+/** Returns what diffusers' EDM classes mean by `epsilon` (Karras et al. 2022, table 1) and by `v_prediction` (its sign turned). */
+function preconditioned(
+  prediction: PredictionType,
+  sigma: number,
+  sigmaData: number,
+): readonly [input: number, skip: number, out: number] {
+  const name = check.oneOf("prediction", prediction, ["epsilon", "v_prediction"]);
+  const { in: input, skip, out } = edmPreconditioning({ sigmaData });
+  return [(input as (t: number) => number)(sigma), skip(sigma), name === "epsilon" ? out(sigma) : -out(sigma)];
 }
 
 function table(

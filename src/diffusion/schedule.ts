@@ -152,7 +152,10 @@ export function checkSchedule(value: unknown, name: string): NoiseSchedule {
   }
   const tMin = check.finite(`${name}.tMin`, given.tMin);
   check.number(`${name}.tMax`, given.tMax, `a finite number > tMin = ${tMin}`, (v) => v > tMin && v < Infinity);
-  if (given.shift !== undefined) check.positive(`${name}.shift`, given.shift);
+  for (const factor of ["shift", "sigmaData"] as const)
+    if (given[factor] !== undefined) check.positive(`${name}.${factor}`, given[factor]);
+  if (given.input !== undefined && typeof given.input !== "function")
+    check.wrongType(`${name}.input`, "a function", given.input);
   return value as NoiseSchedule;
 }
 

@@ -89,17 +89,26 @@ function point(path: string, json: Json): Point {
   return { t, alpha, sigma } as Point;
 }
 
+/** Returns the optional factors of an operation that are there. */
+function positives<K extends string>(path: string, json: Json, keys: readonly K[]): { [key in K]?: number } {
+  const there = keys.filter((key) => json[key] !== undefined);
+  return Object.fromEntries(there.map((key) => [key, check.positive(`${path}.${key}`, json[key])])) as {
+    [key in K]?: number;
+  };
+}
+
 function operation(path: string, value: unknown): Operation {
   const { kind } = value !== null && typeof value === "object" ? (value as Json) : {};
   switch (check.oneOf(`${path}.kind`, kind, ["evaluate", "combine", "draw", "clip"])) {
     case "evaluate": {
-      const json = object(path, value, ["kind", "to", "x", ...pointKeys, "modelTime", "space"]);
+      const json = object(path, value, ["kind", "to", "x", ...pointKeys, "modelTime", "space"], ["input", "sigmaData"]);
       return {
         kind: "evaluate",
         x: id(`${path}.x`, json.x),
         ...point(path, json),
         modelTime: check.finite(`${path}.modelTime`, json.modelTime),
         space: check.oneOf(`${path}.space`, json.space, ["sample", "epsilon"]),
+        ...positives(path, json, ["input", "sigmaData"]),
         to: id(`${path}.to`, json.to),
       } satisfies Evaluate;
     }
@@ -125,20 +134,23 @@ function operation(path: string, value: unknown): Operation {
       } satisfies Draw;
     }
     case "clip": {
-      const json = object(path, value, ["kind", "to", "from", "ratio", "maxValue"]);
+      const json = object(path, value, ["kind", "to", "from", "ratio", "maxValue"], ["limit"]);
       return {
         kind: "clip",
         to: id(`${path}.to`, json.to),
         from: id(`${path}.from`, json.from),
         ratio: check.number(`${path}.ratio`, json.ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
         maxValue: check.positive(`${path}.maxValue`, json.maxValue),
+        ...positives(path, json, ["limit"]),
       } satisfies Clip;
     }
   }
 }
 
 function step(path: string, value: unknown): PlanStep {
-  const json = object(path, value, ["start", "end", "operations", "outputs", "state"]);
+  const json = object(path, value, ["start", "end", "operations", "outputs", "state"], ["consistent"]);
+  if (json.consistent !== undefined && json.consistent !== false)
+    check.wrongType(`${path}.consistent`, "false or nothing", json.consistent);
   return {
     start: point(`${path}.start`, object(`${path}.start`, json.start, pointKeys)),
     end: point(`${path}.end`, object(`${path}.end`, json.end, pointKeys)),
@@ -153,6 +165,7 @@ function step(path: string, value: unknown): PlanStep {
       };
     }),
     state: id(`${path}.state`, json.state),
+    ...(json.consistent === false ? { consistent: false } : {}),
   };
 }
 
@@ -166,6 +179,7 @@ function optionsFromJSON(value: unknown, grid: Float64Array): PlanOptions {
   check.oneOf("options.predict", json.predict, ["sample", "epsilon"]);
   if (json.spacing !== undefined) check.oneOf("options.spacing", json.spacing, spacings);
   if (json.ratios !== undefined) check.numbers("options.ratios", json.ratios);
+  if (json.noiseScale !== undefined) check.positive("options.noiseScale", json.noiseScale);
   if (json.grid !== undefined) {
     const own = check.numbers("options.grid", json.grid);
     if (own.length !== grid.length || grid.some((t, i) => t !== own[i]))

@@ -12,12 +12,30 @@ export type Instruction =
       readonly call: Evaluate;
       readonly step: number;
       readonly x: Slot;
+      /** The state that the call is about, before it is scaled; there where calls are observed. It may be overwritten. */
+      readonly state?: Slot;
       readonly outputs: readonly Slot[];
     }
   | { readonly kind: "draw"; readonly to: Slot; readonly draw: number }
-  | { readonly kind: "clip"; readonly to: Slot; readonly from: Slot; readonly ratio: number; readonly maxValue: number }
-  /** End of a step. `denoised` is there only in an observed program. */
-  | { readonly kind: "step"; readonly step: number; readonly state: Slot; readonly denoised: Slot | undefined };
+  | {
+      readonly kind: "clip";
+      readonly to: Slot;
+      readonly from: Slot;
+      readonly ratio: number;
+      readonly maxValue: number;
+      readonly limit?: number;
+    }
+  /** A state to look at, of time `t`: the end of a step, or where calls are observed what the next call is about. `denoised` is there only in an observed program. */
+  | {
+      readonly kind: "step";
+      readonly step: number;
+      readonly t: number;
+      readonly state: Slot;
+      readonly denoised: Slot | undefined;
+    };
+
+/** What a run is to be watched at: the ends of its steps, or (for loops written around calls) the state before every model call. */
+export type Observe = "nothing" | "steps" | "calls";
 
 /** What an engine executes. `evaluate` fills one output slot, or two under guidance: conditional, then unconditional. */
 export interface Program {
@@ -37,10 +55,10 @@ type Line =
       kind: "exec";
       operations: { to: ValueId; terms: (readonly [coefficient: number, from: ValueId])[]; compensation: boolean }[];
     }
-  | { kind: "evaluate"; call: Evaluate; step: number; x: ValueId; outputs: ValueId[] }
+  | { kind: "evaluate"; call: Evaluate; step: number; x: ValueId; state?: ValueId; outputs: ValueId[] }
   | { kind: "draw"; to: ValueId; draw: number }
-  | { kind: "clip"; to: ValueId; from: ValueId; ratio: number; maxValue: number }
-  | { kind: "step"; step: number; state: ValueId; denoised: ValueId | undefined };
+  | { kind: "clip"; to: ValueId; from: ValueId; ratio: number; maxValue: number; limit?: number }
+  | { kind: "step"; step: number; t: number; state: ValueId; denoised: ValueId | undefined };
 
 /** Longest linear operation of the kernel, lin8. */
 const maxTerms = 8;
@@ -48,24 +66,26 @@ const maxTerms = 8;
 /**
  * Returns the program of a plan for a network's parameterisation and a guidance scale.
  * @param guidanceScale 1 asks for one output a call; any other for two, o = u + guidanceScale·(c − u) on the raw outputs
- * @param observe whether x and denoised of every step must be readable at its end; the state's bits do not depend on it
+ * @param observe where x and denoised must be readable; the state's bits do not depend on it
  * @throws RangeError where the network's output does not determine x₀ (alpha = 0 with `epsilon` or `score`).
  */
 export function lower(
   plan: Plan,
   prediction: PredictionType | AffinePrediction,
   guidanceScale: number,
-  observe: boolean,
+  observe: Observe,
 ): Program {
   return allocate(eliminate(linearise(plan, prediction, guidanceScale, observe)));
 }
 
-function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w: number, observe: boolean): Line[] {
+function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w: number, observe: Observe): Line[] {
   const lines: Line[] = [];
   const names = new Map<ValueId, ValueId>();
   const name = (value: ValueId) => names.get(value) ?? value;
   let fresh = plan.steps.reduce((most, s) => Math.max(most, s.state, ...s.operations.map((o) => o.to)), 0);
   let denoised: ValueId | undefined;
+  const calls = plan.steps.flatMap(({ outputs }) => outputs);
+  let call = 0;
   const ends: Line[] = [];
   const exec = (to: ValueId, terms: (readonly [number, ValueId])[], compensation = false) => {
     const last = lines.at(-1);
@@ -74,8 +94,12 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
   };
   // Ends of steps come after the block program that made their states, so that a pass is never split for them.
   const flush = () => lines.push(...ends.splice(0));
+  const see = (step: number, t: number, state: ValueId) => {
+    const x0 = observe === "nothing" || denoised === undefined ? undefined : name(denoised);
+    ends.push({ kind: "step", step, t, state: name(state), denoised: x0 });
+  };
 
-  for (const [step, { operations, outputs, state }] of plan.steps.entries()) {
+  for (const [step, { end, operations, state }] of plan.steps.entries()) {
     for (const operation of operations) {
       switch (operation.kind) {
         case "combine": {
@@ -98,9 +122,12 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
           let x = name(operation.x);
           if (input !== 1) exec(++fresh, [[input, x]]);
           if (input !== 1) x = fresh;
+          const watched = observe === "calls" ? { state: name(operation.x) } : {};
+          denoised = calls[call++ - 1]?.denoised;
+          if (observe === "calls" && denoised !== undefined) see(step, operation.t, operation.x);
           flush();
           const raw = w === 1 ? [++fresh] : [++fresh, ++fresh];
-          lines.push({ kind: "evaluate", call: operation, step, x, outputs: raw });
+          lines.push({ kind: "evaluate", call: operation, step, x, ...watched, outputs: raw });
           const [c, u] = raw as [ValueId, ValueId | undefined];
           const weighted: [number, ValueId][] =
             u === undefined
@@ -117,14 +144,8 @@ function linearise(plan: Plan, prediction: PredictionType | AffinePrediction, w:
         }
       }
     }
-    const newest = outputs.at(-1);
-    if (newest !== undefined) denoised = newest.denoised;
-    ends.push({
-      kind: "step",
-      step,
-      state: name(state),
-      denoised: observe && denoised !== undefined ? name(denoised) : undefined,
-    });
+    denoised = calls[call - 1]?.denoised;
+    if (observe !== "calls" || step === plan.steps.length - 1) see(step, end.t, state);
   }
   flush();
   return lines;
@@ -136,7 +157,7 @@ function reads(line: Line): ValueId[] {
     case "exec":
       return line.operations.flatMap((o) => o.terms.map(([, from]) => from));
     case "evaluate":
-      return [line.x];
+      return line.state === undefined ? [line.x] : [line.x, line.state];
     case "clip":
       return [line.from];
     case "step":
@@ -197,11 +218,12 @@ function allocate(lines: Line[]): Program {
     switch (line.kind) {
       case "evaluate": {
         const x = place(line.x);
+        const state = line.state === undefined ? {} : { state: place(line.state) };
         // The network reads its input before its outputs are written, so a state that ends here makes room for one of them.
-        if (dead(line.x)) drop(line.x);
+        for (const value of reads(line)) if (dead(value)) drop(value);
         const outputs = line.outputs.map(put);
         for (const value of line.outputs) if (dead(value)) drop(value);
-        return { kind: "evaluate", call: line.call, step: line.step, x, outputs };
+        return { kind: "evaluate", call: line.call, step: line.step, x, ...state, outputs };
       }
       case "draw":
         return { kind: "draw", to: put(line.to), draw: line.draw };
@@ -210,13 +232,13 @@ function allocate(lines: Line[]): Program {
         if (dead(line.from)) drop(line.from);
         const to = put(line.to);
         if (dead(line.to)) drop(line.to);
-        return { kind: "clip", to, from, ratio: line.ratio, maxValue: line.maxValue };
+        return { ...line, to, from };
       }
       case "step": {
         const state = place(line.state);
         const denoised = line.denoised === undefined ? undefined : place(line.denoised);
         for (const value of reads(line)) if (dead(value)) drop(value);
-        return { kind: "step", step: line.step, state, denoised };
+        return { kind: "step", step: line.step, t: line.t, state, denoised };
       }
       case "exec": {
         const operations: LinearOperation[] = [];

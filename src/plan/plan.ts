@@ -17,6 +17,10 @@ export interface Evaluate extends Point {
   /** What the network is told. */
   readonly modelTime: number;
   readonly space: Space;
+  /** The network is given input·x, and its output is about that; default 1. */
+  readonly input?: number;
+  /** The network is one of EDM's (`edmPreconditioning`) for data of this deviation: what `epsilon` and `v_prediction` mean then. */
+  readonly sigmaData?: number;
 }
 
 /** to = Σ coefficient · from, each value at most once. */
@@ -36,8 +40,8 @@ export interface Draw {
 }
 
 /**
- * Dynamic thresholding, batch item by batch item: s = max(quantile(|from|, ratio), maxValue), to = clamp(from, −s, s)·maxValue/s.
- * Source: Saharia et al. 2022 (Imagen), section 2.3.
+ * Dynamic thresholding, batch item by batch item: s = min(max(quantile(|from|, ratio), maxValue), limit),
+ * to = clamp(from, −s, s)·maxValue/s. Where limit is maxValue, this is clamping. Source: Saharia et al. 2022 (Imagen), section 2.3.
  */
 export interface Clip {
   readonly kind: "clip";
@@ -45,6 +49,8 @@ export interface Clip {
   readonly from: ValueId;
   readonly ratio: number;
   readonly maxValue: number;
+  /** Default: none. */
+  readonly limit?: number;
 }
 
 export type Operation = Evaluate | Combine | Draw | Clip;
@@ -65,12 +71,18 @@ export interface PlanStep {
   readonly outputs: readonly Output[];
   /** The state at `end`. */
   readonly state: ValueId;
+  /** Set where the step does not claim to keep a clean signal clean; `validate` then takes `end` at its word. */
+  readonly consistent?: false;
 }
 
-/** Settings of dynamic thresholding: quantile and least bound. */
+/** Settings of dynamic thresholding: quantile, least and largest bound. */
 export interface Thresholding {
+  /** Default 0.995. */
   readonly ratio?: number;
+  /** Default 1; what is returned lies within ± this. */
   readonly maxValue?: number;
+  /** Largest bound, default none. `limit` = `maxValue` is plain clamping. */
+  readonly limit?: number;
 }
 
 /** What `createPlan` takes. Which solver takes what, with defaults: docs/solvers.md. */
@@ -89,6 +101,8 @@ export interface PlanOptions {
   disableCorrector?: readonly number[];
   lowerOrderFinal?: boolean;
   thresholding?: Thresholding;
+  /** Factor of the initial noise; default: sigma of the first time where alpha is 1 there (variance exploding), else 1. */
+  noiseScale?: number;
   ratios?: readonly number[];
   dcOrder?: number;
 }

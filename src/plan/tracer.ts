@@ -11,7 +11,12 @@ export interface Value {
 export interface Prediction extends Value {
   readonly t: number;
   readonly lambda: number;
+  /** The same as ε, as the network gave it: before thresholding. Written on the trace when asked for. */
+  noise(): Value;
 }
+
+/** Settings of thresholding with their defaults. */
+export type CheckedThresholding = Required<Omit<Thresholding, "limit">> & Pick<Thresholding, "limit">;
 
 /** One term of a combination. */
 export type Term = readonly [coefficient: number, value: Value];
@@ -28,7 +33,7 @@ export class Trace {
     private readonly schedule: NoiseSchedule,
     private readonly grid: Float64Array,
     private readonly space: Space,
-    private readonly thresholding: Required<Thresholding> | undefined,
+    private readonly thresholding: CheckedThresholding | undefined,
   ) {}
 
   /** Returns the state at grid[0]. */
@@ -54,13 +59,18 @@ export class Trace {
   evaluate(x: Value, t: number): Prediction {
     const { alpha, sigma } = this.point(t);
     const space = this.thresholding === undefined ? this.space : "sample";
-    const call = { kind: "evaluate", x: x.id, t, alpha, sigma, modelTime: this.schedule.modelTime(t), space } as const;
-    let output = this.record((to) => ({ ...call, to }));
+    const { schedule } = this;
+    const call = {
+      ...({ kind: "evaluate", x: x.id, t, alpha, sigma, modelTime: schedule.modelTime(t), space } as const),
+      ...(schedule.input === undefined ? {} : { input: schedule.input(t) }),
+      ...(schedule.sigmaData === undefined ? {} : { sigmaData: schedule.sigmaData }),
+    };
+    const raw = this.record((to) => ({ ...call, to }));
+    let output = raw;
     let denoised = output;
     if (this.thresholding !== undefined) {
-      const from = output.id;
-      const { ratio, maxValue } = this.thresholding;
-      denoised = this.record((to) => ({ kind: "clip", to, from, ratio, maxValue }));
+      const thresholding = this.thresholding;
+      denoised = this.record((to) => ({ kind: "clip", to, from: raw.id, ...thresholding }));
       output = denoised;
     }
     if (this.space === "epsilon") {
@@ -77,14 +87,21 @@ export class Trace {
         ]);
     }
     this.outputs.push({ t, value: output.id, denoised: denoised.id });
-    return { id: output.id, t, lambda: this.schedule.lambda(t) };
+    const noise = (): Value =>
+      space === "epsilon"
+        ? raw
+        : this.combine([
+            [1 / sigma, x],
+            [-alpha / sigma, raw],
+          ]);
+    return { id: output.id, t, lambda: this.schedule.lambda(t), noise };
   }
 
-  /** Ends a step with its state and returns that state. */
-  endStep(state: Value): Value {
+  /** Ends a step with its state and returns that state. `consistent: false` where the method does not keep a clean signal clean. */
+  endStep(state: Value, claims: { consistent?: false } = {}): Value {
     const k = this.steps.length;
     const [start, end] = [this.point(this.grid[k] as number), this.point(this.grid[k + 1] as number)];
-    this.steps.push({ start, end, operations: this.operations, outputs: this.outputs, state: state.id });
+    this.steps.push({ start, end, operations: this.operations, outputs: this.outputs, state: state.id, ...claims });
     this.operations = [];
     this.outputs = [];
     return state;

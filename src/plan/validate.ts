@@ -1,7 +1,8 @@
 // Refuses plans that cannot be right: values read before they are written, and steps that would not keep a clean signal clean.
 // With x = alpha·x₀ + sigma·ε, a state a·x_s + Σ b·x₀ + Σ e·ε + Σ c·z that claims to be at (alpha_t, sigma_t) must satisfy
 //   a·alpha_s + Σ b = alpha_t     and     (a·sigma_s + Σ e)² + Σ c² = sigma_t²
-// whatever the order of the method: exact for data at one point. A table with a wrong sign refuses to exist.
+// whatever the order of the method: exact for data at one point. A table with a wrong sign refuses to exist. A step that says it is
+// not consistent is taken at its word: what it ends with counts as being where it says.
 import { inputs, type Operation, type PlanStep, type Point, type ValueId } from "./plan.ts";
 
 /** Coefficients of a state after inlining what the step itself computes: over the step's start state, outputs and noises. */
@@ -70,8 +71,7 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
   for (const [k, step] of steps.entries()) {
     const { start, end } = step;
     if (start.t !== grid[k] || end.t !== grid[k + 1]) fail(k, "the times are not those of the grid");
-    // A network's output before thresholding is seen by the solver only through what follows from it.
-    const raw = new Set<ValueId>();
+    const claims = step.consistent !== false;
     const made = new Map(step.outputs.map((o) => [o.value, o.value === o.denoised ? "sample" : "epsilon"] as const));
     const forms = new Map<ValueId, Form>([
       [state, atom({ state: 1, alphaScale: start.alpha, sigmaScale: start.sigma })],
@@ -85,23 +85,23 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
         fail(k, `value ${value} is read that is neither the start state, nor an output, nor the step's own`)
       );
     };
-    const derive = (operation: Operation): Form | undefined => {
+    const derive = (operation: Operation): Form => {
       switch (operation.kind) {
         case "draw":
           if (operation.draw !== ++draws) fail(k, `draw ${operation.draw} is out of order`);
           return atom({ noise: new Map([[operation.to, 1]]), sigmaScale: 1 });
         case "evaluate":
           if (!(operation.sigma > 0)) fail(k, "the model is called without noise");
-          if (!isAt(form(operation.x), start, operation))
+          if (claims && !isAt(form(operation.x), start, operation))
             fail(k, `the state of the call at t = ${operation.t} is inconsistent`);
-          return undefined;
+          return atom(operation.space === "sample" ? { sample: 1, alphaScale: 1 } : { epsilon: 1, sigmaScale: 1 });
         case "clip":
           return atom({ sample: 1, alphaScale: 1 });
         case "combine": {
           if (!operation.terms.every(([c]) => Number.isFinite(c)))
             fail(k, `value ${operation.to} has a coefficient that is not finite`);
           if (operation.replaces !== undefined) checkCompensation(k, operation.replaces, operation.terms);
-          return mix(operation.terms.map(([c, from]) => [c, raw.has(from) ? atom({}) : form(from)] as const));
+          return mix(operation.terms.map(([c, from]) => [c, form(from)] as const));
         }
       }
     };
@@ -127,17 +127,16 @@ export function validate(grid: ArrayLike<number>, steps: readonly PlanStep[]): v
         outputs.set(operation.to, outputs.get(operation.replaces) as "sample" | "epsilon");
       } else if (made.has(operation.to)) {
         const space = made.get(operation.to) as "sample" | "epsilon";
-        if (derived !== undefined && !isPure(derived, start, space)) fail(k, `value ${operation.to} is no ${space}`);
+        if (claims && !isPure(derived, start, space)) fail(k, `value ${operation.to} is no ${space}`);
         outputs.set(operation.to, space);
-      } else if (derived === undefined) raw.add(operation.to);
-      else forms.set(operation.to, derived);
+      } else forms.set(operation.to, derived);
     }
     for (const output of step.outputs) {
       if (!outputs.has(output.value) || !defined(output.denoised)) fail(k, "an output does not exist");
-      if (!isPure(form(output.denoised), start, "sample")) fail(k, `value ${output.denoised} is no sample`);
+      if (claims && !isPure(form(output.denoised), start, "sample")) fail(k, `value ${output.denoised} is no sample`);
     }
     if (!defined(step.state)) fail(k, "the state does not exist");
-    if (!isAt(form(step.state), start, end)) fail(k, `the state is inconsistent with t = ${end.t}`);
+    if (claims && !isAt(form(step.state), start, end)) fail(k, `the state is inconsistent with t = ${end.t}`);
     state = step.state;
   }
 }

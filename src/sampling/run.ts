@@ -3,7 +3,7 @@
 import * as check from "../check.ts";
 import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
 import { checkPlan } from "../plan/json.ts";
-import { lower, type Program } from "../plan/lower.ts";
+import type { Instruction, Observe, Program } from "../plan/lower.ts";
 import type { Evaluate, Plan, PlanStep } from "../plan/plan.ts";
 import {
   type DeviceBuffers,
@@ -15,6 +15,7 @@ import {
   wasmEngine,
 } from "../wasm/engine.ts";
 import { NonFiniteError } from "./non-finite.ts";
+import { programOf } from "./programs.ts";
 import { type NoiseOptions, randomSources } from "./sources.ts";
 
 /** What happened in a step; arrays are copies, safe to keep. */
@@ -51,6 +52,8 @@ export interface SavedRun {
   readonly slots: Tensor;
 }
 
+type Step = Extract<Instruction, { kind: "step" }>;
+
 export class Run {
   readonly plan: Plan;
   readonly shape: readonly number[];
@@ -70,13 +73,13 @@ export class Run {
   private open = true;
 
   /**
-   * @param observe whether `events` are wanted
+   * @param observe where `events` are wanted
    * @param reusable whether the run keeps its memory when it ends, to be restored
    */
   constructor(
     o: RunOptions,
     prediction: PredictionType | AffinePrediction,
-    observe: boolean,
+    observe: Observe,
     private readonly reusable = false,
   ) {
     this.plan = checkPlan(o.plan);
@@ -100,7 +103,8 @@ export class Run {
         throw new RangeError(`"${name}": expected finite numbers, got NaN or ±Infinity`);
       // Variance exploding (alpha = 1): noise of the first level. Elsewhere alpha² + sigma² = 1 or alpha = 0 stands for "all noise".
       const { alpha, sigma } = (this.plan.steps[0] as PlanStep).start;
-      if (o.initial === undefined && alpha === 1) this.machine.scale(this.program.start, sigma);
+      const { noiseScale = alpha === 1 ? sigma : 1 } = this.plan.options;
+      if (o.initial === undefined && noiseScale !== 1) this.machine.scale(this.program.start, noiseScale);
       this.walk();
     });
   }
@@ -110,6 +114,13 @@ export class Run {
     const instruction = this.program.instructions[this.at];
     if (instruction?.kind !== "evaluate") throw new Error("the run has ended");
     return this.machine.read(instruction.x);
+  }
+
+  /** Puts another state in the place of the one that the pending call is about; where calls are observed. */
+  replaceState(x: Tensor): void {
+    const instruction = this.program.instructions[this.at];
+    if (instruction?.kind !== "evaluate" || instruction.state === undefined) throw new Error("no state to replace");
+    this.machine.write(instruction.state, this.tensor("x", x));
   }
 
   /** Takes the outputs of the pending call, conditional first, and goes on. Nothing is changed if they are of the wrong kind. */
@@ -193,10 +204,16 @@ export class Run {
           this.machine.write(instruction.to, this.normals(instruction.draw));
           break;
         case "clip":
-          this.machine.clip(instruction.to, instruction.from, instruction.ratio, instruction.maxValue);
+          this.machine.clip(
+            instruction.to,
+            instruction.from,
+            instruction.ratio,
+            instruction.maxValue,
+            instruction.limit ?? Infinity,
+          );
           break;
         case "step":
-          this.endStep(instruction.step, instruction.state, instruction.denoised);
+          this.see(instruction);
           break;
         case "evaluate":
           this.pending = { call: instruction.call, step: instruction.step, outputs: instruction.outputs.length };
@@ -223,12 +240,11 @@ export class Run {
     const instruction = this.program.instructions[at];
     if (instruction?.kind === "evaluate")
       return new NonFiniteError("the model's output", instruction.step, instruction.call.t);
-    const step = instruction?.kind === "step" ? instruction.step : 0;
-    return new NonFiniteError("the state", step, (this.plan.steps[step] as PlanStep).end.t);
+    const { step, t } = instruction as Step;
+    return new NonFiniteError("the state", step, t);
   }
 
-  private endStep(step: number, state: number, denoised: number | undefined): void {
-    const t = (this.plan.steps[step] as PlanStep).end.t;
+  private see({ step, t, state, denoised }: Step): void {
     this.check(state);
     if (denoised === undefined) return;
     const [x, x0] = [this.machine.read(state) as Float32Array, this.machine.read(denoised) as Float32Array];
@@ -254,25 +270,6 @@ export class Run {
     }
     return tensor;
   }
-}
-
-// The newest program of each plan. Plans are made once and run often, and lowering takes longer than all else on the host that a step
-// of a small tensor needs. Machines write coefficients into tables of their own, so programs stay as
-// they are. Predictions of the user's own are functions that may come to answer differently; those are lowered every time.
-const programs = new WeakMap<Plan, { prediction: string; guidanceScale: number; observe: boolean; program: Program }>();
-
-function programOf(
-  plan: Plan,
-  prediction: PredictionType | AffinePrediction,
-  guidanceScale: number,
-  observe: boolean,
-): Program {
-  const known = programs.get(plan);
-  const fits = known?.prediction === prediction && known.guidanceScale === guidanceScale && known.observe === observe;
-  if (fits) return known.program;
-  const program = lower(plan, prediction, guidanceScale, observe);
-  if (typeof prediction === "string") programs.set(plan, { prediction, guidanceScale, observe, program });
-  return program;
 }
 
 function checkEngine(value: unknown): Engine {

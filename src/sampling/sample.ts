@@ -62,7 +62,7 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
   if (o.onStep !== undefined && typeof o.onStep !== "function") check.wrongType("onStep", "a function", o.onStep);
   checkCall(o);
   o.signal?.throwIfAborted();
-  const run = new Run(o, denoiser.prediction, observe);
+  const run = new Run(o, denoiser.prediction, observe ? "steps" : "nothing");
   try {
     while (run.pending !== undefined) {
       o.signal?.throwIfAborted();
@@ -181,7 +181,7 @@ export function startSampling<C>(
   checkCall(o);
   refuseDevice("startSampling", o.engine);
   o.signal?.throwIfAborted();
-  const run = new Run(o, prediction, true);
+  const run = new Run(o, prediction, "steps");
   const ask = (): SamplingRun<C>["requests"] => {
     if (run.pending === undefined) return [];
     const conditional = { ...request(run, o.condition, o.signal), branch: "conditional" as const };

@@ -1,11 +1,11 @@
 // The registry, and createPlan over it. A new solver is one file beside this one and one entry of the list below.
 import * as check from "../check.ts";
-import { checkGrid, spacings, timeGrid } from "../diffusion/grid.ts";
+import { checkGrid, type Spacing, spacings, timeGrid } from "../diffusion/grid.ts";
 import { checkSchedule, type NoiseSchedule } from "../diffusion/schedule.ts";
 import { checkRatios, compensate } from "../plan/compensate.ts";
 import { finishPlan } from "../plan/json.ts";
 import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
-import { Trace } from "../plan/tracer.ts";
+import { type CheckedThresholding, Trace } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { ddim } from "./ddim.ts";
 import { dpmpp } from "./dpmpp.ts";
@@ -18,7 +18,7 @@ export const solvers: readonly Solver[] = [unipc, dpmpp, ddim] as unknown as rea
 /** Options of every solver; the others are the solver's own. */
 export const commonOptions = [
   ...(["schedule", "steps", "spacing", "grid", "solver"] as const),
-  ...(["predict", "lowerOrderFinal", "thresholding", "ratios", "dcOrder"] as const),
+  ...(["predict", "lowerOrderFinal", "thresholding", "noiseScale", "ratios", "dcOrder"] as const),
 ];
 
 /**
@@ -44,7 +44,22 @@ export function createPlan(options: PlanOptions): Plan {
   const given = check.options(`solver "${solver.name}"`, head, [...commonOptions, ...own]) as Partial<PlanOptions>;
   if (given.schedule === undefined) throw new TypeError('"schedule": required, for example vpDiscrete()');
   const schedule = checkSchedule(given.schedule, "schedule");
-  const { grid, placed } = placeGrid(given, schedule);
+  return planOn({ ...given, schedule }, solver, placeGrid(given, schedule));
+}
+
+/** The times of a plan, and the options that stand for them. */
+export interface Placed {
+  readonly grid: Float64Array;
+  readonly placed: { steps: number; spacing?: Spacing; grid?: number[] };
+}
+
+/** Returns the plan of a checked schedule and solver on a grid that the caller answers for: its last two levels may be equal. */
+export function planOn(
+  given: Partial<PlanOptions> & Pick<PlanOptions, "schedule">,
+  solver: Solver,
+  { grid, placed }: Placed,
+): Plan {
+  const { schedule } = given;
   const steps = grid.length - 1;
 
   const settings: Record<string, unknown> = {};
@@ -57,6 +72,7 @@ export function createPlan(options: PlanOptions): Plan {
   const predict = check.oneOf("predict", space, ["sample", "epsilon"]);
   const lowerOrderFinal = check.boolean("lowerOrderFinal", lower);
   const thresholding = given.thresholding === undefined ? undefined : checkThresholding(given.thresholding);
+  const noiseScale = given.noiseScale === undefined ? undefined : check.positive("noiseScale", given.noiseScale);
   const dcOrder = check.integer("dcOrder", degree, 1);
   const ratios = given.ratios === undefined ? undefined : checkRatios(given.ratios, steps, dcOrder);
 
@@ -71,12 +87,13 @@ export function createPlan(options: PlanOptions): Plan {
   solver.build(trace, { schedule, points, predict, lowerOrderFinal }, settings);
 
   const filled = { schedule, ...placed, solver: solver.name, ...settings, predict, lowerOrderFinal, dcOrder };
-  const plan = finishPlan({ ...filled, ...(thresholding && { thresholding }) } as PlanOptions, grid, trace.steps);
+  const optional = { ...(thresholding && { thresholding }), ...(noiseScale !== undefined && { noiseScale }) };
+  const plan = finishPlan({ ...filled, ...optional } as PlanOptions, grid, trace.steps);
   return ratios === undefined ? plan : compensate(plan, ratios, dcOrder);
 }
 
 /** Returns the times, and the options that stand for them: `steps` with either `spacing` or `grid`. */
-function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule) {
+function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule): Placed {
   if (given.grid === undefined) {
     if (given.steps === undefined) throw new TypeError('"steps": required where no "grid" is given');
     const steps = check.integer("steps", given.steps, 1);
@@ -93,11 +110,15 @@ function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule) {
   return { grid, placed: { steps, grid: Array.from(grid) } };
 }
 
-function checkThresholding(value: unknown): Required<Thresholding> {
-  const given = check.options<Thresholding>("thresholding", value, ["ratio", "maxValue"]);
-  const { ratio = 0.995, maxValue = 1 } = given;
+function checkThresholding(value: unknown): CheckedThresholding {
+  const given = check.options<Thresholding>("thresholding", value, ["ratio", "maxValue", "limit"]);
+  const { ratio = 0.995, maxValue = 1, limit } = given;
   check.number("thresholding.ratio", ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
-  return { ratio, maxValue: check.positive("thresholding.maxValue", maxValue) };
+  check.positive("thresholding.maxValue", maxValue);
+  if (limit === undefined) return { ratio, maxValue };
+  const least = `a finite number ≥ maxValue = ${maxValue}`;
+  check.number("thresholding.limit", limit, least, (v) => v >= maxValue && v < Infinity);
+  return { ratio, maxValue, limit };
 }
 
 /** Returns a time with its noise level; a user's own schedule may be wrong about it, and any may be asked too far out. */

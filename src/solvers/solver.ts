@@ -48,9 +48,12 @@ export function defineSolver<O extends object>(solver: Solver<O>): Solver<O> {
   return Object.freeze(solver);
 }
 
-/** Returns whether a step starts without signal or ends without noise: there only the first-order data form is defined. */
+/**
+ * Returns whether a step starts without signal, ends without noise, or goes nowhere (grids that say their last level twice):
+ * there only the first-order data form is defined.
+ */
 export function isSingular(s: GridPoint, t: GridPoint): boolean {
-  return !Number.isFinite(s.lambda) || !Number.isFinite(t.lambda);
+  return !Number.isFinite(s.lambda) || !Number.isFinite(t.lambda) || s.lambda === t.lambda;
 }
 
 /** Returns x_t = (sigma_t/sigma_s) x + (alpha_t − alpha_s sigma_t/sigma_s) x₀: the exact step for constant data prediction. */

@@ -37,8 +37,8 @@ export interface Machine {
   exec(instruction: number): void;
   /** slot = factor · slot */
   scale(slot: Slot, factor: number): void;
-  /** Dynamic thresholding, item by item: s = max(quantile(|from|, ratio), maxValue), to = clamp(from, −s, s)·maxValue/s. */
-  clip(to: Slot, from: Slot, ratio: number, maxValue: number): void;
+  /** Thresholding, item by item: s = min(max(quantile(|from|, ratio), maxValue), limit), to = clamp(from, −s, s)·maxValue/s. */
+  clip(to: Slot, from: Slot, ratio: number, maxValue: number, limit: number): void;
   /** Returns whether every element is finite. `instruction` is the one that asks; only a device, which answers later, needs it. */
   isFinite(slot: Slot, instruction?: number): boolean;
   /** Overwrites an entry of the coefficient table, between two block programs. */
@@ -149,12 +149,13 @@ export const wasmEngine: Engine = {
       read: (slot) => view(slot).slice(),
       exec: (instruction) => exports.exec(entries[instruction] as number, length, blockLength),
       scale: (slot, factor) => exports.clampScale(address(slot), address(slot), length, Infinity, factor),
-      clip(to, from, ratio, maxValue) {
+      clip(to, from, ratio, maxValue, limit) {
         for (let item = 0; item < items; item++) {
           const offset = 4 * item * itemLength;
           const source = address(from) + offset;
-          const limit = Math.max(exports.absQuantile(source, itemLength, ratio, histogram), maxValue);
-          exports.clampScale(address(to) + offset, source, itemLength, limit, maxValue / limit);
+          const quantile = limit > maxValue ? exports.absQuantile(source, itemLength, ratio, histogram) : 0;
+          const bound = Math.min(Math.max(quantile, maxValue), limit);
+          exports.clampScale(address(to) + offset, source, itemLength, bound, maxValue / bound);
         }
       },
       isFinite: (slot) => Number.isFinite(exports.sumOfSquares(address(slot), length)),

@@ -44,10 +44,10 @@ export function referenceEngine(round?: (x: number) => number): Engine {
           const values = at(slot);
           for (let i = 0; i < length; i++) values[i] = f((values[i] as number) * f(factor));
         },
-        clip(to, from, ratio, maxValue) {
+        clip(to, from, ratio, maxValue, most) {
           for (let item = 0; item < items; item++) {
             const source = at(from).subarray(item * itemLength, (item + 1) * itemLength);
-            const bound = Math.max(absQuantile(source, ratio), maxValue);
+            const bound = Math.min(Math.max(absQuantile(source, ratio), maxValue), most);
             const [limit, scale] = [f(bound), f(maxValue / bound)];
             for (let i = 0; i < itemLength; i++) {
               const clamped = Math.min(Math.max(source[i] as number, -limit), limit);
