@@ -57,4 +57,4 @@ export { solve } from "./math/solve";
 // random
 export { MT_STATE_BYTES, mtSeed } from "./random/mt19937";
 export { philoxNormal } from "./random/philox";
-export { torchNormal } from "./random/torch";
+export { torchNormal, torchNormal64, torchUniform, torchUniform64 } from "./random/torch";

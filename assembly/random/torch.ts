@@ -25,30 +25,64 @@ const TWO_52: f64 = 4503599627370496.0;
  * Below, pairs are made in double, and the second of a pair waits for the next such draw.
  */
 export function torchNormal(state: usize, out: usize, n: i32): void {
-  if (n < GROUP) {
-    pairs(state, out, n);
-    return;
-  }
-  const end = out + ((<usize>n) << 2);
-  for (let at = out; at < end; at += 4) store<f32>(at, mtUniform32(state));
-  const whole = out + ((<usize>(n & ~(GROUP - 1))) << 2);
-  for (let at = out; at < whole; at += GROUP << 2) boxMuller16(at);
-  if (whole === end) return;
-  const last = end - (GROUP << 2);
-  for (let at = last; at < end; at += 4) store<f32>(at, mtUniform32(state));
-  boxMuller16(last);
+  normal<f32>(state, out, n);
 }
 
-function pairs(state: usize, out: usize, n: i32): void {
-  for (let i = 0; i < n; i++, out += 4) {
-    if (mtHasKept(state)) {
-      store<f32>(out, <f32>mtTakeKept(state));
-      continue;
-    }
-    const theta = 2 * Math.PI * mtUniform64(state);
-    const r = Math.sqrt(-2 * Math.log1p(-mtUniform64(state)));
-    store<f32>(out, <f32>(r * Math.cos(theta)));
-    mtKeep(state, r * Math.sin(theta));
+/** Writes what `torch.randn(n, generator, dtype=torch.float64)` would return next: the same, each uniform of two words. */
+export function torchNormal64(state: usize, out: usize, n: i32): void {
+  normal<f64>(state, out, n);
+}
+
+/** Writes what `torch.rand(n, generator)` would return next, float32. */
+export function torchUniform(state: usize, out: usize, n: i32): void {
+  uniform<f32>(state, out, out + ((<usize>n) << 2));
+}
+
+/** Writes what `torch.rand(n, generator, dtype=torch.float64)` would return next. */
+export function torchUniform64(state: usize, out: usize, n: i32): void {
+  uniform<f64>(state, out, out + ((<usize>n) << 3));
+}
+
+function uniform<T>(state: usize, at: usize, end: usize): void {
+  for (; at < end; at += sizeof<T>()) {
+    if (sizeof<T>() === 4) store<f32>(at, mtUniform32(state));
+    else store<f64>(at, mtUniform64(state));
+  }
+}
+
+function normal<T>(state: usize, out: usize, n: i32): void {
+  const end = out + <usize>n * sizeof<T>();
+  if (n < GROUP) {
+    for (; out < end; out += sizeof<T>()) store<T>(out, <T>ofPair(state));
+    return;
+  }
+  uniform<T>(state, out, end);
+  const group = GROUP * sizeof<T>();
+  for (; out + group <= end; out += group) boxMullerGroup<T>(out);
+  if (out === end) return;
+  uniform<T>(state, end - group, end);
+  boxMullerGroup<T>(end - group);
+}
+
+function ofPair(state: usize): f64 {
+  if (mtHasKept(state)) return mtTakeKept(state);
+  const theta = 2 * Math.PI * mtUniform64(state);
+  const r = Math.sqrt(-2 * Math.log1p(-mtUniform64(state)));
+  mtKeep(state, r * Math.sin(theta));
+  return r * Math.cos(theta);
+}
+
+function boxMullerGroup<T>(at: usize): void {
+  if (sizeof<T>() === 4) boxMuller16(at);
+  else boxMuller16Double(at);
+}
+
+function boxMuller16Double(at: usize): void {
+  for (const end = at + 64; at < end; at += 8) {
+    const r = Math.sqrt(-2 * Math.log(1 - load<f64>(at)));
+    const theta = 2 * Math.PI * load<f64>(at, 64);
+    store<f64>(at, r * Math.cos(theta));
+    store<f64>(at, r * Math.sin(theta), 64);
   }
 }
 

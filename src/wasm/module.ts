@@ -20,6 +20,9 @@ export interface WasmExports {
   readonly MT_STATE_BYTES: WebAssembly.Global;
   mtSeed(state: number, seed: number): void;
   torchNormal(state: number, out: number, n: number): void;
+  torchNormal64(state: number, out: number, n: number): void;
+  torchUniform(state: number, out: number, n: number): void;
+  torchUniform64(state: number, out: number, n: number): void;
   // math
   exp(x: number): number;
   log(x: number): number;

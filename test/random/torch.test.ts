@@ -47,7 +47,7 @@ const tensors = named(reference.randnTensor, (c) => `seeds ${c.seeds}, shape ${c
 
 describe("torchNormal has the bits of PyTorch", () => {
   test("every float32 case of the reference is run", () => {
-    // The other cases are float16, float64, bfloat16, or mix float32 and float64 in one stream.
+    // The others are float16, float64, bfloat16, or mix float32 and float64 in one stream: test/diffusers/random.test.ts.
     expect([randn.length, reference.randn.length]).toEqual([43, 89]);
     expect([sequences.length, reference.sequences.length]).toEqual([5, 7]);
     expect([tensors.length, reference.randnTensor.length]).toEqual([5, 7]);

@@ -1,5 +1,5 @@
-import { mtHasKept, mtNext, mtSeed } from "../mt19937";
-import { fma, fusedLn, torchNormal } from "../torch";
+import { mtHasKept, mtNext, mtSeed, mtUniform32, mtUniform64 } from "../mt19937";
+import { fma, fusedLn, torchNormal, torchNormal64, torchUniform, torchUniform64 } from "../torch";
 
 const state = memory.data(2512, 16);
 const other = memory.data(2512, 16);
@@ -164,5 +164,84 @@ describe("torchNormal", () => {
     expect<f64>(Math.abs(s1 / n)).toBeLessThan(5 * Math.sqrt(1 / n));
     expect<f64>(Math.abs(s2 / n - 1)).toBeLessThan(5 * Math.sqrt(2 / n));
     expect<f64>(Math.abs(s4 / n - 3)).toBeLessThan(5 * Math.sqrt(96 / n));
+  });
+});
+
+describe("torchNormal64", () => {
+  test("below 16 numbers, shares the kept number with float32 draws and rounds to the same numbers", () => {
+    let wrong = 0;
+    mtSeed(state, 9);
+    mtSeed(other, 9);
+    torchNormal(state, a, 12);
+    torchNormal64(other, b, 3);
+    torchNormal(other, b + 24, 4);
+    torchNormal64(other, b + 40, 5);
+    for (let i: usize = 0; i < 12; i++) {
+      const single = load<f32>(a + (i << 2));
+      if (i < 3 && <f32>load<f64>(b + (i << 3)) !== single) wrong++;
+      if (i >= 3 && i < 7 && load<f32>(b + 24 + ((i - 3) << 2)) !== single) wrong++;
+      if (i >= 7 && <f32>load<f64>(b + 40 + ((i - 7) << 3)) !== single) wrong++;
+    }
+    expect<i32>(wrong).toBe(0);
+  });
+
+  test("numbers j and j + 8 of a group lie on the circle that its uniforms give, at the angle that they give", () => {
+    let worst: f64 = 0;
+    mtSeed(state, 9);
+    mtSeed(other, 9);
+    torchNormal64(state, a, 16);
+    torchUniform64(other, b, 16);
+    for (let at: usize = 0; at < 64; at += 8) {
+      const x = load<f64>(a + at);
+      const y = load<f64>(a + at, 64);
+      // exp(−(x² + y²)/2) = 1 − u, and the angle in turns is v; since t·exp(−t) ≤ 0.37, a dozen roundings cost 12·2^-53 at most.
+      worst = max(worst, Math.abs(Math.exp(-(x * x + y * y) / 2) - (1 - load<f64>(b + at))));
+      const turns = Math.atan2(y, x) / (2 * Math.PI);
+      worst = max(worst, Math.abs((turns < 0 ? turns + 1 : turns) - load<f64>(b + at, 64)));
+    }
+    expect<f64>(worst).toBeLessThan(12.0 / 9007199254740992.0);
+  });
+
+  test("a remainder draws the last sixteen numbers again", () => {
+    mtSeed(state, 9);
+    torchNormal64(state, a, 37);
+    mtSeed(other, 9);
+    torchNormal64(other, b, 32);
+    expect<i32>(equalBits(42)).toBe(42);
+    for (let i = 32; i < 37; i++) mtUniform64(other);
+    torchNormal64(other, b + 168, 16);
+    expect<i32>(equalBits(74)).toBe(74);
+  });
+
+  test("writes nothing behind its end, and nothing at all for no numbers", () => {
+    let wrong = 0;
+    for (let n = 0; n <= 50; n++) {
+      memory.fill(a, 0xff, 512);
+      mtSeed(state, n);
+      torchNormal64(state, a, n);
+      for (let i = 0; i < 64; i++) {
+        const written = load<i64>(a + ((<usize>i) << 3)) !== -1;
+        if (written !== i < n) wrong++;
+      }
+    }
+    expect<i32>(wrong).toBe(0);
+  });
+});
+
+describe("torchUniform and torchUniform64", () => {
+  test("are the uniforms of the generator one after the other, and leave a kept number where it is", () => {
+    let wrong = 0;
+    mtSeed(state, 9);
+    mtSeed(other, 9);
+    torchNormal(state, a, 1);
+    torchNormal(other, b, 1);
+    memory.fill(a, 0xff, 512);
+    torchUniform(state, a, 17);
+    torchUniform64(state, a + 128, 17);
+    for (let i: usize = 0; i < 17; i++) if (load<f32>(a + (i << 2)) !== mtUniform32(other)) wrong++;
+    for (let i: usize = 0; i < 17; i++) if (load<f64>(a + 128 + (i << 3)) !== mtUniform64(other)) wrong++;
+    expect<i32>(wrong).toBe(0);
+    expect<i64>(load<i64>(a + 264)).toBe(-1);
+    expect<bool>(mtHasKept(state)).toBe(true);
   });
 });
