@@ -55,6 +55,7 @@ export {
 export { solve } from "./math/solve";
 
 // random
+export { cudaNormal } from "./random/cuda";
 export { MT_STATE_BYTES, mtSeed } from "./random/mt19937";
 export { philoxNormal } from "./random/philox";
 export { torchNormal, torchNormal64, torchUniform, torchUniform64 } from "./random/torch";

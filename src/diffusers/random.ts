@@ -32,7 +32,7 @@ export interface TorchGenerator {
  * @throws TypeError, RangeError.
  */
 export function torchGenerator(seed: number | bigint): TorchGenerator {
-  const word = lowWord(seed);
+  const word = Number(BigInt.asUintN(32, seedBits(seed)));
   let state: Uint8Array | undefined;
   const draw = (fill: Fill, shape: readonly number[], dtype: TorchDtype = "float32") => {
     const n = check.shape("shape", shape).reduce((product, length) => product * length, 1);
@@ -62,6 +62,11 @@ export function torchGenerator(seed: number | bigint): TorchGenerator {
   });
 }
 
+/** What `randnTensor` draws from: a generator of this file, or one of cuda-random.ts. */
+export interface NormalGenerator {
+  randn(shape: readonly number[], dtype?: TorchDtype): Float32Array | Float64Array;
+}
+
 /**
  * Returns standard normals, as diffusers' `randn_tensor(shape, generator, dtype=dtype)`: item i drawn by generator i; one generator, listed
  * or not, draws the whole shape at once.
@@ -69,33 +74,28 @@ export function torchGenerator(seed: number | bigint): TorchGenerator {
  */
 export function randnTensor(
   shape: readonly number[],
-  generators: TorchGenerator | readonly TorchGenerator[],
+  generators: NormalGenerator | readonly NormalGenerator[],
   dtype?: Exclude<TorchDtype, "float64">,
 ): Float32Array;
 export function randnTensor(
   shape: readonly number[],
-  generators: TorchGenerator | readonly TorchGenerator[],
-  dtype: "float64",
-): Float64Array;
-export function randnTensor(
-  shape: readonly number[],
-  generators: TorchGenerator | readonly TorchGenerator[],
+  generators: NormalGenerator | readonly NormalGenerator[],
   dtype: TorchDtype,
 ): Float32Array | Float64Array;
 export function randnTensor(
   shape: readonly number[],
-  generators: TorchGenerator | readonly TorchGenerator[],
+  generators: NormalGenerator | readonly NormalGenerator[],
   dtype: TorchDtype = "float32",
 ): Float32Array | Float64Array {
   const [batch, ...dims] = check.shape("shape", shape) as [number, ...number[]];
-  const list: readonly TorchGenerator[] = Array.isArray(generators) ? generators : [generators];
+  const list: readonly NormalGenerator[] = Array.isArray(generators) ? generators : [generators];
   for (const [i, generator] of list.entries()) {
     const name = list === generators ? `generators[${i}]` : "generators";
     if (typeof check.object(name, generator).randn !== "function") {
-      check.wrongType(name, "a generator made by torchGenerator", generator);
+      check.wrongType(name, "a generator made by torchGenerator or cudaGenerator", generator);
     }
   }
-  if (list.length === 1) return (list[0] as TorchGenerator).randn(shape, dtype);
+  if (list.length === 1) return (list[0] as NormalGenerator).randn(shape, dtype);
   if (list.length !== batch) {
     throw new RangeError(
       `"generators": expected one generator, or a list with one for each of ${batch} items, got ${list.length}`,
@@ -106,6 +106,16 @@ export function randnTensor(
   const tensor = new (dtype === "float64" ? Float64Array : Float32Array)(batch * itemLength);
   for (const [i, item] of items.entries()) tensor.set(item, i * itemLength);
   return tensor;
+}
+
+/** Returns a seed's 64 bits, from 0 to 2^64 − 1, after checking it as `torch.manual_seed` does. */
+export function seedBits(seed: unknown): bigint {
+  const expected = "an integer from −2^63 to 2^64 − 1, as bigint from 2^53 on";
+  if (typeof seed !== "bigint") {
+    return BigInt.asUintN(64, BigInt(check.number("seed", seed, expected, Number.isSafeInteger)));
+  }
+  if (seed < -(2n ** 63n) || seed >= 2n ** 64n) check.wrongValue("seed", expected, seed);
+  return BigInt.asUintN(64, seed);
 }
 
 type Fill = (exports: WasmExports, state: number, out: number, n: number, dtype: TorchDtype) => void;
@@ -132,11 +142,4 @@ function roundToBfloat16(bits: Uint32Array): void {
     const b = bits[i] as number;
     bits[i] = (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000;
   }
-}
-
-function lowWord(seed: unknown): number {
-  const expected = "an integer from −2^63 to 2^64 − 1, as bigint from 2^53 on";
-  if (typeof seed !== "bigint") return check.number("seed", seed, expected, Number.isSafeInteger) >>> 0;
-  if (seed < -(2n ** 63n) || seed >= 2n ** 64n) check.wrongValue("seed", expected, seed);
-  return Number(BigInt.asUintN(32, seed));
 }

@@ -17,6 +17,7 @@ export interface WasmExports {
   singleToHalf(out: number, a: number, n: number): void;
   // random
   philoxNormal(out: number, n: number, keyLow: number, keyHigh: number, item: number, draw: number): void;
+  cudaNormal(out: number, n: number, keyLow: number, keyHigh: number, call: number, which: number): void;
   readonly MT_STATE_BYTES: WebAssembly.Global;
   mtSeed(state: number, seed: number): void;
   torchNormal(state: number, out: number, n: number): void;

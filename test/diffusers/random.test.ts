@@ -149,7 +149,7 @@ const errors: Row<() => unknown>[] = [
     "another object as generator",
     () => randnTensor([2], [g, wrong({})]),
     TypeError,
-    '"generators[1]": expected a generator made by torchGenerator, got an object',
+    '"generators[1]": expected a generator made by torchGenerator or cudaGenerator, got an object',
   ],
   [
     "two generators for three items",
