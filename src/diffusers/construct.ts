@@ -1,5 +1,5 @@
 // What the constructors of diffusers 0.42.1 refuse and what they replace, as data of the class or as a rule of the argument.
-import { finite, integer, oneOf, wrongType, wrongValue } from "../check.ts";
+import { finite, integer, number, oneOf, wrongType, wrongValue } from "../check.ts";
 import { type ClassName, type Config, defaults, type Json } from "./defaults.ts";
 
 /** Values of an argument: those a class implements, and those of its relatives that it takes for its own. */
@@ -114,7 +114,7 @@ function choose(className: ClassName, config: Config): Config {
 
 function checkOrders(className: ClassName, config: Config): void {
   for (const key of ["solver_order", "predictor_order", "corrector_order"]) {
-    if (key in config) integer(key, config[key], -Number.MAX_SAFE_INTEGER);
+    if (key in config) number(key, config[key], "an integer", Number.isInteger);
   }
   if (className !== "DPMSolverSinglestepScheduler") return;
   const order = integer("solver_order", config.solver_order, 1, 3);

@@ -14,9 +14,11 @@ const thresholding = "thresholding dynamic_thresholding_ratio sample_max_value";
 const grids = "use_karras_sigmas use_exponential_sigmas use_beta_sigmas";
 const unchecked = "no check values of it are at hand";
 const discrete = "it samples tokens, not Gaussian noise";
+/** Where torchsde is missing, and for removed classes, diffusers has a class that only tells so. */
+const standIn = "args kwargs";
 const lone = "its formulas are its own";
 
-/** The classes by name. Where torchsde is missing, and for removed classes, diffusers has a stand-in without arguments. */
+/** The classes by name. */
 export const further: Readonly<Record<string, Further>> = {
   AmusedScheduler: row(discrete, "mask_token_id masking_schedule"),
   BlockRefinementScheduler: row(discrete, "block_length num_inference_steps threshold editing_threshold minimal_topk"),
@@ -32,14 +34,14 @@ export const further: Readonly<Record<string, Further>> = {
     `it shifts the signal-to-noise ratio of the betas, and ${unchecked}`,
     `${clipped} sample_max_value snr_shift_scale`,
   ),
-  CosineDPMSolverMultistepScheduler: row(`it draws from torchsde's Brownian tree, and ${unchecked}`, ""),
-  DDIMInverseScheduler: row("it runs from data to noise", clipped),
+  CosineDPMSolverMultistepScheduler: row(`it draws from torchsde's Brownian tree, and ${unchecked}`, standIn),
+  DDIMInverseScheduler: row("it runs from data to noise", `${clipped} kwargs`),
   DDIMParallelScheduler: row(
-    `it is made for parallel sampling, and ${unchecked}; load with className "DDIMScheduler"`,
+    'its steps are those of DDIMScheduler: load with className "DDIMScheduler"',
     `${clipped} ${thresholding}`,
   ),
   DDPMParallelScheduler: row(
-    `it is made for parallel sampling, and ${unchecked}; load with className "DDPMScheduler"`,
+    'its steps are those of DDPMScheduler: load with className "DDPMScheduler"',
     `${betas} variance_type clip_sample prediction_type clip_sample_range timestep_spacing steps_offset rescale_betas_zero_snr ${thresholding}`,
   ),
   DDPMWuerstchenScheduler: row(`${lone}, and ${unchecked}`, "scaler s"),
@@ -47,7 +49,7 @@ export const further: Readonly<Record<string, Further>> = {
     "it runs from data to noise",
     `${betas} ${thresholding} ${grids} solver_order prediction_type algorithm_type solver_type lower_order_final euler_at_final use_flow_sigmas flow_shift lambda_min_clipped variance_type timestep_spacing steps_offset`,
   ),
-  DPMSolverSDEScheduler: row(`it draws from torchsde's Brownian tree, and ${unchecked}`, ""),
+  DPMSolverSDEScheduler: row(`it draws from torchsde's Brownian tree, and ${unchecked}`, standIn),
   DiscreteDDIMScheduler: row(
     discrete,
     "num_inference_steps corrector_steps corrector_k corrector_selection corrector_selection_tau",
@@ -66,7 +68,7 @@ export const further: Readonly<Record<string, Further>> = {
     `it changes resolution between stages, and ${unchecked}`,
     "num_train_timesteps shift stages stage_range gamma thresholding prediction_type solver_order predict_x0 solver_type lower_order_final disable_corrector solver_p use_flow_sigmas scheduler_type use_dynamic_shifting time_shift_type",
   ),
-  KarrasVeScheduler: row("diffusers has removed it", ""),
+  KarrasVeScheduler: row("diffusers has removed it", standIn),
   LTXEulerAncestralRFScheduler: row(`${lone}, and ${unchecked}`, "num_train_timesteps eta s_noise"),
   MiniMaxH3Scheduler: row(`${lone}, and ${unchecked}`, "shift"),
   PiflowScheduler: row(
