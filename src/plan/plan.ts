@@ -81,7 +81,7 @@ export interface Thresholding {
   readonly ratio?: number;
   /** Default 1; what is returned lies within ± this. */
   readonly maxValue?: number;
-  /** Largest bound, default none. `limit` = `maxValue` is plain clamping. */
+  /** Largest bound, default none; it wins over `maxValue`. Where they are equal, this is plain clamping. */
   readonly limit?: number;
 }
 
@@ -95,6 +95,7 @@ export interface PlanOptions {
   solver?: "unipc" | "ddim" | "dpmpp" | (string & {});
   order?: number;
   eta?: number;
+  rawNoise?: boolean;
   variant?: "bh1" | "bh2";
   predict?: Space;
   corrector?: boolean;

@@ -11,6 +11,8 @@ export interface Value {
 export interface Prediction extends Value {
   readonly t: number;
   readonly lambda: number;
+  /** The same as x₀, thresholded. */
+  readonly denoised: Value;
   /** The same as ε, as the network gave it: before thresholding. Written on the trace when asked for. */
   noise(): Value;
 }
@@ -34,6 +36,7 @@ export class Trace {
     private readonly grid: Float64Array,
     private readonly space: Space,
     private readonly thresholding: CheckedThresholding | undefined,
+    private readonly arrivals: readonly (Point | undefined)[] = [],
   ) {}
 
   /** Returns the state at grid[0]. */
@@ -94,14 +97,25 @@ export class Trace {
             [1 / sigma, x],
             [-alpha / sigma, raw],
           ]);
-    return { id: output.id, t, lambda: this.schedule.lambda(t), noise };
+    return { id: output.id, t, lambda: this.schedule.lambda(t), denoised, noise };
   }
 
   /** Ends a step with its state and returns that state. `consistent: false` where the method does not keep a clean signal clean. */
   endStep(state: Value, claims: { consistent?: false } = {}): Value {
     const k = this.steps.length;
     const [start, end] = [this.point(this.grid[k] as number), this.point(this.grid[k + 1] as number)];
-    this.steps.push({ start, end, operations: this.operations, outputs: this.outputs, state: state.id, ...claims });
+    const arrival = this.arrivals[k] ?? end;
+    // Where a step goes to another level than the next one starts from, the difference is nobody's claim.
+    const jumps = arrival.alpha !== end.alpha || arrival.sigma !== end.sigma ? { consistent: false as const } : {};
+    this.steps.push({
+      start,
+      end,
+      operations: this.operations,
+      outputs: this.outputs,
+      state: state.id,
+      ...claims,
+      ...jumps,
+    });
     this.operations = [];
     this.outputs = [];
     return state;

@@ -1,6 +1,7 @@
 // The registry, and createPlan over it. A new solver is one file beside this one and one entry of the list below.
 import * as check from "../check.ts";
 import { checkGrid, type Spacing, spacings, timeGrid } from "../diffusion/grid.ts";
+import type { Point } from "../diffusion/prediction.ts";
 import { checkSchedule, type NoiseSchedule } from "../diffusion/schedule.ts";
 import { checkRatios, compensate } from "../plan/compensate.ts";
 import { finishPlan } from "../plan/json.ts";
@@ -51,13 +52,15 @@ export function createPlan(options: PlanOptions): Plan {
 export interface Placed {
   readonly grid: Float64Array;
   readonly placed: { steps: number; spacing?: Spacing; grid?: number[] };
+  /** The level to which each step goes, where that is not the next point of the grid. */
+  readonly arrivals?: readonly (Point | undefined)[];
 }
 
 /** Returns the plan of a checked schedule and solver on a grid that the caller answers for: its last two levels may be equal. */
 export function planOn(
   given: Partial<PlanOptions> & Pick<PlanOptions, "schedule">,
   solver: Solver,
-  { grid, placed }: Placed,
+  { grid, placed, arrivals }: Placed,
 ): Plan {
   const { schedule } = given;
   const steps = grid.length - 1;
@@ -77,14 +80,20 @@ export function planOn(
   const ratios = given.ratios === undefined ? undefined : checkRatios(given.ratios, steps, dcOrder);
 
   const points = Array.from(grid, (t) => gridPoint(schedule, t));
+  const arrival = (k: number): GridPoint => {
+    const { t, lambda } = points[k + 1] as GridPoint;
+    const { alpha, sigma } = arrivals?.[k] ?? (points[k + 1] as GridPoint);
+    if (arrivals?.[k] === undefined) return { t, alpha, sigma, lambda };
+    return { t, alpha, sigma, lambda: sigma === 0 ? Infinity : wasm().log(alpha / sigma) };
+  };
   // The model is never called at the last time.
   for (const t of grid.subarray(0, steps)) check.finite(`schedule.modelTime(${t})`, schedule.modelTime(t));
   if (predict === "epsilon" && !points.every((p) => Number.isFinite(p.lambda))) {
     const remedy = 'use "sample", or a grid between them';
     check.wrongValue("predict", '"sample" on a grid that reaches alpha = 0 or sigma = 0', predict, remedy);
   }
-  const trace = new Trace(schedule, grid, predict, thresholding);
-  solver.build(trace, { schedule, points, predict, lowerOrderFinal }, settings);
+  const trace = new Trace(schedule, grid, predict, thresholding, arrivals);
+  solver.build(trace, { schedule, points, arrival, predict, lowerOrderFinal }, settings);
 
   const filled = { schedule, ...placed, solver: solver.name, ...settings, predict, lowerOrderFinal, dcOrder };
   const optional = { ...(thresholding && { thresholding }), ...(noiseScale !== undefined && { noiseScale }) };
@@ -116,9 +125,7 @@ function checkThresholding(value: unknown): CheckedThresholding {
   check.number("thresholding.ratio", ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
   check.positive("thresholding.maxValue", maxValue);
   if (limit === undefined) return { ratio, maxValue };
-  const least = `a finite number ≥ maxValue = ${maxValue}`;
-  check.number("thresholding.limit", limit, least, (v) => v >= maxValue && v < Infinity);
-  return { ratio, maxValue, limit };
+  return { ratio, maxValue, limit: check.positive("thresholding.limit", limit) };
 }
 
 /** Returns a time with its noise level; a user's own schedule may be wrong about it, and any may be asked too far out. */

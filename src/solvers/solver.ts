@@ -21,6 +21,11 @@ export interface Problem {
   readonly schedule: NoiseSchedule;
   /** steps + 1 points, noise to data. */
   readonly points: readonly GridPoint[];
+  /**
+   * Returns the level to which step k goes: points[k + 1], unless a scheduler's table says otherwise (diffusers' DDIM and its like
+   * aim at timestep t − T/n, and start the next step from where the grid says). Only first-order methods need to ask.
+   */
+  arrival(k: number): GridPoint;
   readonly predict: Space;
   readonly lowerOrderFinal: boolean;
 }

@@ -1,0 +1,56 @@
+// Timetables of the classes that work with alphas_cumprod at integer timesteps. Time n/M is training timestep n − 1, as in vpDiscrete.
+import * as check from "../../check.ts";
+import { wasm } from "../../wasm/module.ts";
+import type { Json } from "../defaults.ts";
+import type { Timetable } from "../row.ts";
+import { type Level, tableSchedule } from "../table-schedule.ts";
+import { noiseTables, type TablePrecision } from "../tables.ts";
+
+type Config = Readonly<Record<string, Json>>;
+
+/**
+ * Returns the timetable of steps that go from each timestep to the next one's level, or where `target` says.
+ * @param target Returns the timestep at which a step ends; below 0 is the final level, alphas_cumprod 1 or its first entry
+ * @throws RangeError where a timestep is not in the table.
+ */
+export function discreteLevels(
+  config: Config,
+  tables: TablePrecision,
+  timesteps: readonly number[],
+  target: (timestep: number, index: number) => number,
+): Timetable {
+  const { alphasCumprod } = noiseTables(config, tables);
+  const count = alphasCumprod.length;
+  const signal = (timestep: number): number => {
+    // −1, which float stepping may give (spacing "trailing"), is the last entry in Python.
+    const ab = alphasCumprod.at(timestep >= -1 ? timestep : count);
+    const remedy = "the table of betas is shorter than num_train_timesteps, or steps_offset too large";
+    return ab ?? check.wrongValue("timesteps", `timesteps from 0 to ${count - 1}`, timestep, remedy);
+  };
+  const level = (timestep: number, ab: number): Level => ({
+    t: (timestep + 1) / count,
+    alpha: Math.sqrt(ab),
+    sigma: Math.sqrt(1 - ab),
+    told: timestep,
+  });
+  const final = config.set_alpha_to_one === false ? (alphasCumprod[0] as number) : 1;
+  const ends = timesteps
+    .map((timestep, i) => target(timestep, i))
+    .map((end) => level(end, end < 0 ? final : signal(end)));
+  const levels = [...timesteps.map((timestep) => level(timestep, signal(timestep))), ends.at(-1) as Level];
+  return {
+    timesteps,
+    sigmas: undefined,
+    initNoiseSigma: 1,
+    levels,
+    arrivals: ends.map((end, i) => (end.alpha === levels[i + 1]?.alpha ? undefined : end)),
+    schedule: (from) =>
+      tableSchedule("diffusers-discrete", levels.slice(from), {
+        at: (t) => {
+          const timestep = Math.round(t * count) - 1;
+          return level(timestep, timestep < 0 ? final : signal(timestep));
+        },
+        time: (lambda) => wasm().exp(-lambda),
+      }),
+  };
+}

@@ -1,0 +1,96 @@
+// Entry dc-solver/diffusers: any scheduler_config.json, the same numbers, through this library's plans.
+import type { PredictionType } from "../diffusion/prediction.ts";
+import type { Plan } from "../plan/plan.ts";
+import { rows } from "./classes/index.ts";
+import { configToJSON, convertConfig, type Json, type ResolvedConfig, resolveConfig } from "./config.ts";
+import { placeTimetable, planOfTimetable, type SchedulerPlanOptions } from "./plan.ts";
+import type { ClassRow, TimetableRequest } from "./row.ts";
+import { type SchedulerRun, startRun } from "./start.ts";
+import type { TablePrecision } from "./tables.ts";
+
+export type { SchedulerPlanOptions } from "./plan.ts";
+export { randnTensor, type TorchDtype, type TorchGenerator, torchGenerator } from "./random.ts";
+export type { StepRequest, TimetableRequest } from "./row.ts";
+export type { SchedulerRun, SchedulerStep } from "./start.ts";
+export type { TablePrecision } from "./tables.ts";
+export type { Json };
+
+/** The times of a run. */
+export interface SchedulerTimetable {
+  /** What the network is told, one entry for each call, from the start index on. */
+  readonly timesteps: readonly number[];
+  /** The scheduler's sigmas, all of them; undefined for a class that has none. */
+  readonly sigmas: readonly number[] | undefined;
+  /** Factor of the initial noise. */
+  readonly initNoiseSigma: number;
+  /** Index of the first call in the whole list of timesteps; 0 without `strength`. */
+  readonly startIndex: number;
+}
+
+/** A scheduler as a `scheduler_config.json` describes it. Immutable. */
+export interface Scheduler {
+  /** Name of the class, as `DDIMScheduler`. */
+  readonly className: string;
+  /** Each argument of the class as it resolves it. */
+  readonly config: Readonly<Record<string, Json>>;
+  /** Keys that are no arguments of the class and stay in the configuration. */
+  readonly kept: Readonly<Record<string, Json>>;
+  /** Keys that diffusers warns about and ignores. */
+  readonly ignored: readonly string[];
+  /** What the network gives, for a denoiser of this scheduler's plans. */
+  readonly prediction: PredictionType;
+  /** Returns the scheduler of another class made from this one, as `OtherScheduler.from_config(scheduler.config)`. */
+  to(className: string, overrides?: Readonly<Record<string, unknown>>): Scheduler;
+  /** Returns what a saved configuration file holds. */
+  toJSON(): Record<string, unknown>;
+  /** Returns the times of a run. @throws TypeError, RangeError. */
+  timetable(options: TimetableRequest & { tables?: TablePrecision }): SchedulerTimetable;
+  /** Returns the plan of a run, for `sample` and its like. @throws TypeError, RangeError. */
+  plan(options: SchedulerPlanOptions): Plan;
+  /** Returns a run for a loop of the caller's. @throws TypeError, RangeError. */
+  start(options: SchedulerPlanOptions): SchedulerRun;
+}
+
+/**
+ * Returns the scheduler of a diffusers configuration.
+ * @param config the text of `scheduler_config.json` (Python's NaN and Infinity included), or the parsed object
+ * @throws TypeError, RangeError for what no class of diffusers takes, and for classes and arguments that are not supported, by name.
+ */
+export function schedulerFromConfig(
+  config: string | object,
+  o: { className?: string; overrides?: Readonly<Record<string, unknown>> } = {},
+): Scheduler {
+  return describe(resolveConfig(config, o));
+}
+
+function describe(resolved: ResolvedConfig): Scheduler {
+  const { className, config, kept, ignored } = resolved;
+  const row = rows[className] as ClassRow;
+  const settings = { className, config, stored: { ...kept, ...config } };
+  const place = (options: SchedulerPlanOptions) => placeTimetable(row, settings, options);
+  const prediction = (config.prediction_type ?? row.prediction ?? "epsilon") as PredictionType;
+  return Object.freeze({
+    className,
+    config,
+    kept,
+    ignored,
+    prediction,
+    to: (name: string, overrides?: Readonly<Record<string, unknown>>) =>
+      describe(convertConfig(resolved, name, overrides)),
+    toJSON: () => configToJSON(resolved),
+    timetable(options: TimetableRequest & { tables?: TablePrecision }) {
+      const { timesteps, sigmas, initNoiseSigma, startIndex } = place(options);
+      return Object.freeze({
+        timesteps: Object.freeze(timesteps.slice(startIndex)),
+        sigmas: sigmas === undefined ? undefined : Object.freeze(sigmas.slice()),
+        initNoiseSigma,
+        startIndex,
+      });
+    },
+    plan: (options: SchedulerPlanOptions) => planOfTimetable(row, settings, options, place(options)),
+    start(options: SchedulerPlanOptions) {
+      const timetable = place(options);
+      return startRun(planOfTimetable(row, settings, options, timetable), timetable, prediction);
+    },
+  });
+}

@@ -1,0 +1,81 @@
+// From a class's timetable to a plan: the same plans, solvers and runs as everywhere else.
+import * as check from "../check.ts";
+import type { Plan } from "../plan/plan.ts";
+import { findSolver, planOn } from "../solvers/index.ts";
+import type { ClassRow, Settings, StepRequest, Timetable, TimetableRequest } from "./row.ts";
+import type { TablePrecision } from "./tables.ts";
+
+/** Options of a plan: of the timetable, of the steps, and where to start. */
+export interface SchedulerPlanOptions extends TimetableRequest, StepRequest {
+  /** Index in `timesteps` of the first call, for image to image; default what `strength` says, else 0. */
+  startIndex?: number;
+  /** Precision of the tables, default "float32", as diffusers has them. */
+  tables?: TablePrecision;
+}
+
+const timetableNames = ["steps", "timesteps", "sigmas", "mu", "strength", "originalSteps", "tables"] as const;
+const stepNames = ["eta", "useClippedModelOutput", "order", "sChurn", "sTmin", "sTmax", "sNoise"] as const;
+
+/** A timetable and where a run enters it. */
+export interface PlacedTimetable extends Timetable {
+  /** Index in `timesteps` of the first call. */
+  readonly startIndex: number;
+  /** The step that begins there. */
+  readonly startStep: number;
+}
+
+/** Returns the timetable of a request after checking it against what the class takes. */
+export function placeTimetable(row: ClassRow, settings: Settings, options: SchedulerPlanOptions): PlacedTimetable {
+  const title = settings.className;
+  const own = ["steps", "strength", ...row.takes, "tables", "startIndex", ...row.stepTakes];
+  for (const name of [...timetableNames, ...stepNames]) {
+    const given = options[name];
+    if (given !== undefined && !own.includes(name))
+      throw new TypeError(`"${name}": ${title} does not take it; it takes ${own.join(", ")}`);
+  }
+  const { tables = "float32", strength, startIndex } = options;
+  check.oneOf("tables", tables, ["float32", "float64"]);
+  const lists = (["steps", "timesteps", "sigmas"] as const).filter((name) => options[name] !== undefined);
+  if (lists.length === 0) throw new TypeError('"steps": required where neither "timesteps" nor "sigmas" is given');
+  if (strength !== undefined) check.number("strength", strength, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  if (strength !== undefined && startIndex !== undefined)
+    throw new TypeError('"startIndex": expected none beside "strength"');
+  const timetable = row.timetable(settings, options, tables);
+  const firstCalls = timetable.firstCalls ?? timetable.timesteps.map((_, i) => i);
+  let startStep = 0;
+  if (strength !== undefined && !row.takes.includes("strength")) {
+    // What the image-to-image pipelines do: skip = n − min(⌊n·strength⌋, n) steps.
+    const steps = firstCalls.length;
+    startStep = steps - Math.min(Math.floor(steps * strength), steps);
+    if (startStep === steps) check.wrongValue("strength", `at least 1/${steps}, which is one step`, strength);
+  } else if (startIndex !== undefined) {
+    check.integer("startIndex", startIndex, 0, timetable.timesteps.length - 1);
+    startStep = firstCalls.indexOf(startIndex);
+    if (startStep < 0)
+      check.wrongValue("startIndex", `the index of a step's first call, one of ${firstCalls.join(", ")}`, startIndex);
+  }
+  return { ...timetable, startStep, startIndex: firstCalls[startStep] as number };
+}
+
+/** Returns the plan of a placed timetable. */
+export function planOfTimetable(
+  row: ClassRow,
+  settings: Settings,
+  options: SchedulerPlanOptions,
+  timetable: PlacedTimetable,
+): Plan {
+  const { startStep: from, initNoiseSigma } = timetable;
+  const levels = timetable.levels.slice(from);
+  if (settings.config.prediction_type === "epsilon" && levels[0]?.alpha === 0) {
+    const remedy =
+      "at zero terminal SNR it says nothing about x₀; the network must be of another kind, or the grid start lower";
+    check.wrongValue("prediction_type", '"v_prediction" or "sample"', "epsilon", remedy);
+  }
+  const { solver, ...method } = row.method(settings, options, timetable, from);
+  const grid = Float64Array.from(levels, ({ t }) => t);
+  return planOn({ schedule: timetable.schedule(from), ...method, noiseScale: initNoiseSigma }, findSolver(solver), {
+    grid,
+    placed: { steps: levels.length - 1, grid: Array.from(grid) },
+    ...(timetable.arrivals === undefined ? {} : { arrivals: timetable.arrivals.slice(from) }),
+  });
+}

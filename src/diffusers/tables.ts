@@ -1,0 +1,99 @@
+// The noise tables of schedulers that were trained on discrete levels: betas, alphas_cumprod, sigmas, in float32 as torch keeps them,
+// or in float64.
+import * as check from "../check.ts";
+import { wasm } from "../wasm/module.ts";
+import { type Rounding, torchLinspace } from "./arithmetic.ts";
+import type { Config } from "./config.ts";
+
+/** Precision of the tables: "float32" rounds as diffusers does, "float64" does not. */
+export type TablePrecision = "float32" | "float64";
+
+/** Returns how a table of this precision rounds. */
+export function rounding(tables: TablePrecision): Rounding {
+  return tables === "float32" ? Math.fround : (x) => x;
+}
+
+/** What a class keeps of its betas. */
+export interface NoiseTables {
+  readonly betas: readonly number[];
+  /** alphas_cumprod: the share of signal in the variance at each training timestep. */
+  readonly alphasCumprod: readonly number[];
+  readonly round: Rounding;
+}
+
+/** Returns the betas that a configuration names. */
+function betasOf(config: Config, round: Rounding): number[] {
+  if (Array.isArray(config.trained_betas)) return (config.trained_betas as number[]).map(round);
+  const count = config.num_train_timesteps as number;
+  const [start, end] = [config.beta_start as number, config.beta_end as number];
+  const rules = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"] as const;
+  switch (check.oneOf("beta_schedule", config.beta_schedule, rules)) {
+    case "linear":
+      return torchLinspace(start, end, count, round);
+    case "scaled_linear":
+      return torchLinspace(Math.sqrt(start), Math.sqrt(end), count, round).map((x) => round(x * x));
+    case "squaredcos_cap_v2":
+      return Array.from({ length: count }, (_, i) => round(wasm().cosineBeta(i, count)));
+    case "sigmoid":
+      return torchLinspace(-6, 6, count, round).map((x) => {
+        const share = round(1 / (1 + wasm().exp(-x)));
+        return round(round(share * round(end - start)) + round(start));
+      });
+  }
+}
+
+/** Returns the running products of 1 − beta: kept in double, each entry rounded. */
+function products(betas: readonly number[], round: Rounding): number[] {
+  let product = 1;
+  return betas.map((beta) => {
+    product *= round(1 - beta);
+    return round(product);
+  });
+}
+
+/** Returns betas whose last level holds no signal (Lin et al. 2024, arXiv 2305.08891, algorithm 1). */
+function zeroTerminalSnr(betas: readonly number[], round: Rounding): number[] {
+  const roots = products(betas, round).map((ab) => round(Math.sqrt(ab)));
+  const [first, last] = [roots[0] as number, roots.at(-1) as number];
+  const factor = round(first / round(first - last));
+  const signal = roots.map((root) => {
+    const shifted = round(round(root - last) * factor);
+    return round(shifted * shifted);
+  });
+  return signal.map((ab, i) => round(1 - (i === 0 ? ab : round(ab / (signal[i - 1] as number)))));
+}
+
+/**
+ * Returns the tables of a configuration.
+ * @param lastAlphaCumprod what classes that work with sigmas put in place of alphas_cumprod 0 at zero terminal SNR
+ */
+export function noiseTables(config: Config, tables: TablePrecision, lastAlphaCumprod?: number): NoiseTables {
+  const round = rounding(tables);
+  let betas = betasOf(config, round);
+  if (config.rescale_betas_zero_snr === true) betas = zeroTerminalSnr(betas, round);
+  const alphasCumprod = products(betas, round);
+  if (config.rescale_betas_zero_snr === true && lastAlphaCumprod !== undefined)
+    alphasCumprod[alphasCumprod.length - 1] = lastAlphaCumprod;
+  return { betas, alphasCumprod, round };
+}
+
+/** Returns √((1 − ab)/ab) of each entry, rounded like the table. */
+export function sigmaTable({ alphasCumprod, round }: NoiseTables): number[] {
+  return alphasCumprod.map((ab) => round(Math.sqrt(round(round(1 - ab) / ab))));
+}
+
+/** Returns the (fractional) training timestep of a sigma: linear in ln sigma between the entries, clamped to the ends. */
+export function sigmaToTimestep(sigma: number, logSigmas: readonly number[]): number {
+  const log = wasm().log(Math.max(sigma, 1e-10));
+  // The largest entry that is not above, as index; tables rise.
+  let low = 0;
+  let high = logSigmas.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((logSigmas[middle] as number) <= log) low = middle;
+    else high = middle;
+  }
+  const [a, b] = [logSigmas[low] as number, logSigmas[low + 1] as number];
+  const share = Math.min(Math.max((a - log) / (a - b), 0), 1);
+  return (1 - share) * low + share * (low + 1);
+}
