@@ -43,7 +43,7 @@ const unquestioned = 16384;
  */
 export function cudaGenerator(seed: number | bigint, options: CudaOptions = {}): CudaGenerator {
   const bits = seedBits(seed);
-  const [low, high] = [Number(bits % 2n ** 32n), Number(bits / 2n ** 32n)];
+  const [low, high] = [Number(bits & 0xffffffffn), Number(bits >> 32n)];
   const { threads } = check.options<CudaOptions>("cudaGenerator", options, ["threads"]);
   const multiple = "a multiple of 256, or Infinity";
   if (threads !== undefined) {

@@ -114,7 +114,7 @@ export function seedBits(seed: unknown): bigint {
   if (typeof seed !== "bigint") {
     return BigInt.asUintN(64, BigInt(check.number("seed", seed, expected, Number.isSafeInteger)));
   }
-  if (seed < -(2n ** 63n) || seed >= 2n ** 64n) check.wrongValue("seed", expected, seed);
+  if (seed < -(1n << 63n) || seed >> 64n > 0n) check.wrongValue("seed", expected, seed);
   return BigInt.asUintN(64, seed);
 }
 
