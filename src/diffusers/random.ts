@@ -80,6 +80,11 @@ export function randnTensor(
 export function randnTensor(
   shape: readonly number[],
   generators: NormalGenerator | readonly NormalGenerator[],
+  dtype: "float64",
+): Float64Array;
+export function randnTensor(
+  shape: readonly number[],
+  generators: NormalGenerator | readonly NormalGenerator[],
   dtype: TorchDtype,
 ): Float32Array | Float64Array;
 export function randnTensor(
