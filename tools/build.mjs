@@ -47,7 +47,7 @@ async function buildBundles() {
   const common = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", legalComments: "none" };
   const library = {
     ...common,
-    entryPoints: { index: "src/index.ts", onnx: "src/onnx/index.ts" },
+    entryPoints: { index: "src/index.ts", onnx: "src/onnx/index.ts", diffusers: "src/diffusers/index.ts" },
     platform: "neutral",
     splitting: true,
     chunkNames: "shared/[name]-[hash]",

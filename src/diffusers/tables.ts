@@ -4,6 +4,7 @@ import * as check from "../check.ts";
 import { wasm } from "../wasm/module.ts";
 import { type Rounding, torchLinspace } from "./arithmetic.ts";
 import type { Config } from "./config.ts";
+import { truth } from "./construct.ts";
 
 /** Precision of the tables: "float32" rounds as diffusers does, "float64" does not. */
 export type TablePrecision = "float32" | "float64";
@@ -70,9 +71,9 @@ function zeroTerminalSnr(betas: readonly number[], round: Rounding): number[] {
 export function noiseTables(config: Config, tables: TablePrecision, lastAlphaCumprod?: number): NoiseTables {
   const round = rounding(tables);
   let betas = betasOf(config, round);
-  if (config.rescale_betas_zero_snr === true) betas = zeroTerminalSnr(betas, round);
+  if (truth(config.rescale_betas_zero_snr)) betas = zeroTerminalSnr(betas, round);
   const alphasCumprod = products(betas, round);
-  if (config.rescale_betas_zero_snr === true && lastAlphaCumprod !== undefined)
+  if (truth(config.rescale_betas_zero_snr) && lastAlphaCumprod !== undefined)
     alphasCumprod[alphasCumprod.length - 1] = lastAlphaCumprod;
   return { betas, alphasCumprod, round };
 }

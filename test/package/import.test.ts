@@ -36,7 +36,7 @@ function outcome(code: string): unknown {
   );
 }
 
-it.each(["dc-solver", "dc-solver/onnx", "dc-solver/webgpu", "dc-solver/workerd"])(
+it.each(["dc-solver", "dc-solver/onnx", "dc-solver/diffusers", "dc-solver/webgpu", "dc-solver/workerd"])(
   "importing %s starts nothing and leaves nothing",
   (entry) => {
     const seen = outcome(`

@@ -84,10 +84,12 @@ describe("dependencies", () => {
   it.each([
     ["dc-solver", []],
     ["dc-solver/onnx", []],
+    ["dc-solver/diffusers", []],
     ["dc-solver/webgpu", []],
     ["dc-solver/workerd", []],
     ["dc-solver", ["workerd"]],
     ["dc-solver/onnx", ["workerd"]],
+    ["dc-solver/diffusers", ["workerd"]],
   ])("%s imports nothing but the package's own files, conditions %j", async (entry, conditions) => {
     // An import that esbuild does not resolve is an error; what it resolved is listed.
     const { metafile } = await bundle(`export * from "${entry}";`, conditions);
@@ -117,7 +119,10 @@ describe("what an app does not use", () => {
 
   it("is dropped whole where it imports no name", async () => {
     const { outputFiles } = await build({
-      stdin: { contents: 'import "dc-solver"; import "dc-solver/onnx";', resolveDir: project.folder },
+      stdin: {
+        contents: 'import "dc-solver"; import "dc-solver/onnx"; import "dc-solver/diffusers";',
+        resolveDir: project.folder,
+      },
       bundle: true,
       format: "esm",
       write: false,

@@ -1,6 +1,7 @@
 // Timetables of the classes that work with alphas_cumprod at integer timesteps. Time n/M is training timestep n − 1, as in vpDiscrete.
 import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
+import { truth } from "../construct.ts";
 import type { Json } from "../defaults.ts";
 import type { Timetable } from "../row.ts";
 import { type Level, tableSchedule } from "../table-schedule.ts";
@@ -33,7 +34,7 @@ export function discreteLevels(
     sigma: Math.sqrt(1 - ab),
     told: timestep,
   });
-  const final = config.set_alpha_to_one === false ? (alphasCumprod[0] as number) : 1;
+  const final = truth(config.set_alpha_to_one ?? true) ? 1 : (alphasCumprod[0] as number);
   const ends = timesteps
     .map((timestep, i) => target(timestep, i))
     .map((end) => level(end, end < 0 ? final : signal(end)));

@@ -1,4 +1,5 @@
 // What becomes of x₀ before a step uses it.
+import { truth } from "../construct.ts";
 import type { Json } from "../defaults.ts";
 import type { Method } from "../row.ts";
 
@@ -7,11 +8,11 @@ import type { Method } from "../row.ts";
  * `clip_sample`, which clamps to ± clip_sample_range.
  */
 export function thresholdingOf(config: Readonly<Record<string, Json>>): Pick<Method, "thresholding"> {
-  if (config.thresholding === true) {
+  if (truth(config.thresholding)) {
     const [ratio, limit] = [config.dynamic_thresholding_ratio as number, config.sample_max_value as number];
     return { thresholding: { ratio, maxValue: 1, limit } };
   }
-  if (config.clip_sample !== true) return {};
+  if (!truth(config.clip_sample)) return {};
   const range = config.clip_sample_range as number;
   return { thresholding: { ratio: 0, maxValue: range, limit: range } };
 }
