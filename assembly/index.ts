@@ -13,6 +13,7 @@ export { dot, gram, squaredError, sumOfSquares } from "./kernel/reduce";
 export { absQuantile, clampScale } from "./kernel/select";
 
 // math
+export { betaQuantile } from "./math/beta";
 export { lagrangeWeights } from "./math/lagrange";
 export {
   brentAsk,

@@ -28,3 +28,11 @@ export function karrasRamp([first, last]: Ends, ramp: readonly number[], rho = 7
 export function exponentialSigmas([first, last]: Ends, steps: number): number[] {
   return linspace(wasm().log(first), wasm().log(last), steps).map((log) => wasm().exp(log));
 }
+
+/**
+ * Returns `steps` sigmas spaced as the quantiles of a beta distribution with a = b = 0.6, dense at both ends
+ * (Lee et al. 2024, arXiv 2407.12173).
+ */
+export function betaSigmas([first, last]: Ends, steps: number): number[] {
+  return linspace(0, 1, steps).map((x) => last + wasm().betaQuantile(1 - x, 0.6) * (first - last));
+}

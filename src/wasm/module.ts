@@ -30,6 +30,7 @@ export interface WasmExports {
   expm1(x: number): number;
   pow(x: number, y: number): number;
   phi(k: number, z: number): number;
+  betaQuantile(p: number, a: number): number;
   vpAlpha(logAlpha: number): number;
   vpSigma(logAlpha: number): number;
   vpLambda(logAlpha: number): number;
