@@ -145,6 +145,7 @@ export function naming(path, work) {
   try {
     return work();
   } catch (cause) {
-    throw new Error(`"${path}": ${detail(cause)}`, { cause });
+    const Kind = [TypeError, RangeError, SyntaxError].find((kind) => cause instanceof kind) ?? Error;
+    throw new Kind(`"${path}": ${detail(cause)}`, { cause });
   }
 }

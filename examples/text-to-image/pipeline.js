@@ -22,6 +22,15 @@ const schedulerPath = "scheduler/scheduler_config.json";
  * @property {number[]} shape of the latents
  * @property {number[]} timesteps what the network was told, one for each call
  * @property {string[]} warnings
+ *
+ * @typedef {object} Run what the phases of a run share
+ * @property {ReturnType<typeof check>} o
+ * @property {import("dc-solver/diffusers").Scheduler} scheduler
+ * @property {import("dc-solver").Plan} plan
+ * @property {number[]} shape of the latents
+ * @property {(shape: number[]) => Float32Array} draw standard normals
+ * @property {(progress: import("./options.js").Progress) => void} tell
+ * @property {string[]} warnings
  */
 
 /**
@@ -67,6 +76,7 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
     const graph = graphs.get(name) ?? (await open());
     graphs.set(name, graph);
     try {
+      await turn();
       return await work(graph);
     } finally {
       if (release === "phase") await close(name);
@@ -78,125 +88,144 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
     await graph?.release();
   }
 
-  /** @param {import("./options.js").Options} options @returns {Promise<Result>} */
-  async function run(options) {
-    const o = check(options, size);
-    const { prompts, negative, guided, guidanceScale, steps, eta, seeds, width, height, image, signal } = o;
+  /**
+   * Returns what the texts are to the UNet, with the prompts and (guided) without them. Each text is encoded once.
+   * @param {Run} run
+   */
+  async function text({ o, tell, warnings }) {
+    const { prompts, guided, negative, signal } = o;
+    const zeroed = guided && negative === undefined && zeros;
+    const opposed = guided && !zeroed ? (negative ?? prompts.map(() => "")) : [];
+    const texts = [...new Set([...prompts, ...opposed])];
+    const embeddings = [];
+    for (const [i, { folder, tokenize }] of encoders.entries()) {
+      const tokens = texts.map(tokenize);
+      for (const [k, { ids, length }] of tokens.entries()) {
+        if (length <= ids.length || i > 0) continue;
+        warnings.push(`only ${ids.length} of ${length} tokens are read of ${JSON.stringify(texts[k])}`);
+      }
+      if (!graphs.has(folder)) tell({ phase: "text", doing: "load" });
+      const open = () => openTextEncoder(runtime, files, folder);
+      const embedding = await using(folder, open, (graph) => {
+        tell({ phase: "text", doing: "run", step: i + 1, steps: encoders.length });
+        return encodeTokens(graph, tokens, xl);
+      });
+      embeddings.push(embedding);
+      signal?.throwIfAborted();
+    }
+    const embedding = beside(embeddings);
+    const rows = (/** @type {string[]} */ list) => list.map((text) => texts.indexOf(text));
+    const conditional = pick(embedding, rows(prompts));
+    return { conditional, unconditional: zeroed ? pick(embedding, rows(prompts), 0) : pick(embedding, rows(opposed)) };
+  }
+
+  /**
+   * Returns the latents of the image that a run starts from, one for each picture.
+   * @param {Run} run
+   * @param {Picture} image
+   */
+  async function imageLatents({ o, tell, draw }, image) {
+    const { prompts, seeds, signal } = o;
+    // With one seed there is one draw, as there is one image; with a list there is one for each picture.
+    const count = typeof seeds === "number" ? 1 : seeds.length;
+    if (!graphs.has("vae_encoder")) tell({ phase: "image", doing: "load" });
+    const open = () => openVae(runtime, files, "vae_encoder");
+    const latents = await using("vae_encoder", open, (graph) => {
+      tell({ phase: "image", doing: "run", step: 1, steps: 1 });
+      return encode(graph, vae, image, count, draw);
+    });
     signal?.throwIfAborted();
-    const tell = (/** @type {import("./options.js").Progress} */ progress) => o.onProgress?.(progress);
+    return repeat(latents, prompts.length / count);
+  }
+
+  const openDecoder = () => openVae(runtime, files, "vae_decoder");
+
+  /**
+   * Returns the latents of the pictures, and what the network was told.
+   * @param {Run} run
+   * @param {Awaited<ReturnType<typeof text>>} embeddings
+   * @param {Pick<import("dc-solver").SampleOptions<unknown>, "noise" | "initial">} begin
+   */
+  async function denoise({ o, tell, draw, scheduler, plan, shape }, { conditional, unconditional }, begin) {
+    const { guided, guidanceScale, previewEvery, signal } = o;
+    /** @type {number[]} */
+    const timesteps = [];
+    if (!graphs.has("unet")) tell({ phase: "denoise", doing: "load" });
+    const latents = await using(
+      "unet",
+      () => openUnet(runtime, files),
+      async (graph) => {
+        const denoiser = told(denoiserOf(graph, scheduler.prediction), (time) => {
+          timesteps.push(time);
+          tell({ phase: "denoise", doing: "run", step: timesteps.length, steps: plan.nfe });
+        });
+        const events = sampleSteps({
+          plan,
+          denoiser,
+          shape,
+          ...begin,
+          ...(plan.draws === 0 ? {} : { stepNoise: () => draw(shape) }),
+          condition: condition(graph, conditional, o),
+          ...(guided ? { unconditional: condition(graph, unconditional, o), guidanceScale } : {}),
+          ...(signal === undefined ? {} : { signal }),
+        });
+        for (;;) {
+          const { done, value } = await events.next();
+          if (done) return value.data;
+          const { step, steps, denoised } = value;
+          if (previewEvery === 0 || (step + 1) % previewEvery !== 0 || step + 1 === steps) continue;
+          await using("vae_decoder", openDecoder, async (decoder) => {
+            const decoded = await decode(decoder, vae, denoised, shape, signal);
+            o.onPreview?.({ step, pictures: decoded.map(({ picture }) => picture) });
+          });
+        }
+      },
+    );
+    return { latents, timesteps };
+  }
+
+  /** @param {import("./options.js").Options} options @returns {Promise<Result>} */
+  async function generate(options) {
+    const o = check(options, size);
+    const { prompts, steps, eta, seeds, width, height, image, signal } = o;
+    signal?.throwIfAborted();
     const scheduler = naming(schedulerPath, () =>
       schedulerFromConfig(schedulerText, {
         ...(o.scheduler === undefined ? {} : { className: o.scheduler }),
         ...(o.schedulerConfig === undefined ? {} : { overrides: o.schedulerConfig }),
       }),
     );
-    const strength = image === undefined ? {} : { strength: o.strength };
-    const plan = naming(schedulerPath, () => scheduler.plan({ steps, ...strength, ...(eta === 0 ? {} : { eta }) }));
-
-    // One random stream for the run, or one for each picture; drawn from in the order of diffusers: encoder, start, steps.
-    const generators = typeof seeds === "number" ? [torchGenerator(seeds)] : seeds.map((seed) => torchGenerator(seed));
-    const draw = (/** @type {number[]} */ shape) => randnTensor(shape, generators);
-    const shape = [prompts.length, vae.channels, height / vae.factor, width / vae.factor];
-
-    // Text. Each text is encoded once, whatever number of pictures it is for.
-    const texts = [...new Set([...prompts, ...(guided ? (negative ?? (zeros ? [] : [""])) : [])])];
-    const warnings = scheduler.ignored.map((name) => `${scheduler.className} ignores "${name}"`);
-    const embeddings = [];
-    for (const [i, { folder, tokenize }] of encoders.entries()) {
-      const tokens = texts.map(tokenize);
-      for (const [k, { ids, length }] of tokens.entries()) {
-        const cut = `only ${ids.length} of ${length} tokens are read of ${JSON.stringify(texts[k])}`;
-        if (length > ids.length && i === 0) warnings.push(cut);
-      }
-      if (!graphs.has(folder)) tell({ phase: "text", doing: "load" });
-      embeddings.push(
-        await using(
-          folder,
-          () => openTextEncoder(runtime, files, folder),
-          (graph) => {
-            tell({ phase: "text", doing: "run", step: i + 1, steps: encoders.length });
-            return encodeTokens(graph, tokens, xl);
-          },
-        ),
-      );
-      signal?.throwIfAborted();
-    }
-    const embedding = beside(embeddings);
-    const row = (/** @type {string} */ text) => texts.indexOf(text);
-    const conditional = pick(embedding, prompts.map(row));
-    const without = negative ?? prompts.map(() => "");
-    const unconditional =
-      negative === undefined && zeros ? pick(embedding, prompts.map(row), 0) : pick(embedding, without.map(row));
-
-    // Image.
-    let start;
-    if (image !== undefined) {
-      if (!graphs.has("vae_encoder")) tell({ phase: "image", doing: "load" });
-      const latents = await using(
-        "vae_encoder",
-        () => openVae(runtime, files, "vae_encoder"),
-        (graph) => {
-          tell({ phase: "image", doing: "run", step: 1, steps: 1 });
-          return encode(graph, vae, image, generators.length, draw);
-        },
-      );
-      signal?.throwIfAborted();
-      start = repeat(latents, prompts.length / generators.length);
-    }
-
-    // Denoise. For image to image the state begins as the latents with as much noise as the first time has.
-    if (!graphs.has("unet")) tell({ phase: "denoise", doing: "load" });
-    const noise = draw(shape);
-    const begin =
-      start === undefined ? { noise } : { initial: scheduler.start({ steps, ...strength }).addNoise(start, noise) };
-    const openDecoder = () => openVae(runtime, files, "vae_decoder");
-    /** @type {number[]} */
-    const timesteps = [];
-    const latents = await using(
-      "unet",
-      () => openUnet(runtime, files),
-      async (graph) => {
-        const network = denoiserOf(graph, scheduler.prediction);
-        const pixels = { width, height };
-        const events = sampleSteps({
-          plan,
-          denoiser: told(network, (time) => {
-            timesteps.push(time);
-            tell({ phase: "denoise", doing: "run", step: timesteps.length, steps: plan.nfe });
-          }),
-          shape,
-          ...begin,
-          ...(plan.draws === 0 ? {} : { stepNoise: () => draw(shape) }),
-          condition: condition(graph, conditional, pixels),
-          ...(guided ? { unconditional: condition(graph, unconditional, pixels), guidanceScale } : {}),
-          ...(signal === undefined ? {} : { signal }),
-        });
-        for (;;) {
-          const { done, value } = await events.next();
-          if (done) return value.data;
-          const due = o.previewEvery > 0 && (value.step + 1) % o.previewEvery === 0 && value.step + 1 < value.steps;
-          if (!due) continue;
-          await using("vae_decoder", openDecoder, async (decoder) => {
-            const decoded = await decode(decoder, vae, value.denoised, shape, signal);
-            o.onPreview?.({ step: value.step, pictures: decoded.map(({ picture }) => picture) });
-          });
-        }
-      },
-    );
-
-    // Decode.
-    if (!graphs.has("vae_decoder")) tell({ phase: "decode", doing: "load" });
+    const place = { steps, ...(image === undefined ? {} : { strength: o.strength }), ...(eta === 0 ? {} : { eta }) };
+    const plan = naming(schedulerPath, () => scheduler.plan(place));
+    // One stream of random numbers, or one for each picture; drawn from in the order of diffusers: encoder, start, steps.
+    const generators = (typeof seeds === "number" ? [seeds] : seeds).map((seed) => torchGenerator(seed));
+    const run = {
+      o,
+      scheduler,
+      plan,
+      shape: [prompts.length, vae.channels, height / vae.factor, width / vae.factor],
+      draw: (/** @type {number[]} */ shape) => randnTensor(shape, generators),
+      tell: (/** @type {import("./options.js").Progress} */ progress) => o.onProgress?.(progress),
+      warnings: scheduler.ignored.map((name) => `${scheduler.className} ignores "${name}"`),
+    };
+    const embeddings = await text(run);
+    const clean = image === undefined ? undefined : await imageLatents(run, image);
+    const noise = run.draw(run.shape);
+    // From an image the state begins as its latents, with as much noise as there is at the first time.
+    const begin = clean === undefined ? { noise } : { initial: scheduler.start(place).addNoise(clean, noise) };
+    const { latents, timesteps } = await denoise(run, embeddings, begin);
+    if (!graphs.has("vae_decoder")) run.tell({ phase: "decode", doing: "load" });
     const decoded = await using("vae_decoder", openDecoder, (graph) => {
-      tell({ phase: "decode", doing: "run", step: 1, steps: 1 });
-      return decode(graph, vae, latents, shape, signal);
+      run.tell({ phase: "decode", doing: "run", step: 1, steps: 1 });
+      return decode(graph, vae, latents, run.shape, signal);
     });
     return {
       pictures: decoded.map(({ picture }) => picture),
       decoded: decoded.map(({ values }) => values),
       latents,
-      shape,
+      shape: run.shape,
       timesteps,
-      warnings,
+      warnings: run.warnings,
     };
   }
 
@@ -221,7 +250,7 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
      * @param {import("./options.js").Options} options
      * @throws (rejects) TypeError, RangeError for an option; an error that names the file; `signal.reason` on abort.
      */
-    generate: (options) => queue(() => run(options)),
+    generate: (options) => queue(() => generate(options)),
     /** Releases all graphs, after the runs that are under way. */
     dispose: () =>
       queue(async () => {
@@ -229,6 +258,10 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
       }),
   };
 }
+
+// ONNX Runtime's WebAssembly works on this thread. Without a turn of the event loop between two calls nothing else is heard: no signal
+// of the process, no message to a worker that the run is to end.
+const turn = () => new Promise((resolve) => (globalThis.setImmediate ?? setTimeout)(resolve));
 
 /**
  * Returns a denoiser that reports each call before it is made.
@@ -238,14 +271,19 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
  * @returns {import("dc-solver").Denoiser<C>}
  */
 function told(network, report) {
+  const begin = async (/** @type {import("dc-solver").DenoiserInput<C>} */ { modelTime, signal }) => {
+    await turn();
+    signal?.throwIfAborted();
+    report(modelTime);
+  };
   return {
     prediction: network.prediction,
-    predict(request) {
-      report(request.modelTime);
+    async predict(request) {
+      await begin(request);
       return network.predict(request);
     },
-    predictGuided(request) {
-      report(request.modelTime);
+    async predictGuided(request) {
+      await begin(request);
       return /** @type {NonNullable<typeof network.predictGuided>} */ (network.predictGuided)(request);
     },
   };

@@ -79,7 +79,7 @@ export function values({ file, offset, length }: Kept): Float32Array {
 }
 
 /** Returns the largest difference from an array, over its largest magnitude, at the values that are kept of it. */
-export function error(actual: Float32Array, kept: Kept): number {
+export function error(actual: ArrayLike<number>, kept: Kept): number {
   if (actual.length !== kept.shape.reduce((a, b) => a * b, 1)) return Number.POSITIVE_INFINITY;
   let largest = 0;
   for (const [i, expected] of values(kept).entries()) {
@@ -106,4 +106,44 @@ export function runNamed(id: string): ReferenceRun {
   const run = reference.runs.find((r) => r.id === id);
   if (run === undefined) throw new Error(`no run ${id}`);
   return run;
+}
+
+/** A call of a session: the folder's graph by its inputs, and copies of what it was fed. */
+export interface SessionCall {
+  inputs: readonly string[];
+  feeds: Record<string, { type: string; dims: readonly number[]; data: number[] }>;
+}
+
+/** Returns ONNX Runtime with a list of all calls of its sessions, and of which sessions were opened and released, in order. */
+export function recordingOrt() {
+  const calls: SessionCall[] = [];
+  const lives: string[] = [];
+  const recording = {
+    ...ort,
+    Tensor: ort.Tensor,
+    InferenceSession: {
+      async create(...parameters: Parameters<typeof ort.InferenceSession.create>) {
+        const session = await ort.InferenceSession.create(...parameters);
+        const { inputNames } = session;
+        const name = `${inputNames.join(", ")} → ${session.outputNames[0]}`;
+        lives.push(`open ${name}`);
+        const [run, release] = [session.run.bind(session), session.release.bind(session)];
+        session.run = async (feeds: Record<string, ort.Tensor>, ...rest: []) => {
+          const copies = Object.entries(feeds).map(([input, { type, dims, data }]) => {
+            return [input, { type, dims, data: Array.from(data as Float32Array, Number) }] as const;
+          });
+          calls.push({ inputs: inputNames, feeds: Object.fromEntries(copies) });
+          return run(feeds, ...rest);
+        };
+        session.release = async () => {
+          lives.push(`release ${name}`);
+          return release();
+        };
+        return session;
+      },
+    },
+  } as unknown as typeof ort;
+  /** Returns the calls of the UNet. */
+  const unet = () => calls.filter(({ inputs }) => inputs.includes("timestep"));
+  return { ort: recording, calls, lives, unet };
 }
