@@ -9,7 +9,7 @@ export function heapBase(): usize {
 // kernel
 export { exec } from "./kernel/exec";
 export { halfToSingle, singleToHalf } from "./kernel/half";
-export { dot, gram, squaredError, sumOfSquares } from "./kernel/reduce";
+export { dot, gram, squaredError, sum, sumOfSquares } from "./kernel/reduce";
 export { absQuantile, clampScale } from "./kernel/select";
 
 // math

@@ -70,6 +70,26 @@ export function squaredError(a: usize, b: usize, n: i32): f64 {
   return sum;
 }
 
+/** Σ a of an f32 vector of length n. */
+export function sum(a: usize, n: i32): f64 {
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let s2 = f64x2.splat(0);
+  let s3 = f64x2.splat(0);
+  const end = (<usize>n) << 2;
+  const whole = end & ~31;
+  for (let i: usize = 0; i < whole; i += 32) {
+    const x = a + i;
+    s0 = f64x2.add(s0, wide(v128.load64_zero(x)));
+    s1 = f64x2.add(s1, wide(v128.load64_zero(x, 8)));
+    s2 = f64x2.add(s2, wide(v128.load64_zero(x, 16)));
+    s3 = f64x2.add(s3, wide(v128.load64_zero(x, 24)));
+  }
+  let rest = total(s0, s1, s2, s3);
+  for (let i = whole; i < end; i += 4) rest += <f64>load<f32>(a + i);
+  return rest;
+}
+
 /**
  * Σ a² of an f32 vector of length n.
  * Finite exactly if every element is: the largest f32 squared is 1.2e77, and no n reaches the end of f64 from there.

@@ -1,6 +1,7 @@
 // The step that is measured: UniPC of order 3 with dynamic compensation and guidance, from the middle of a lowered plan.
 import { createPlan, vpDiscrete } from "../../src/index.ts";
-import { lower, type Program } from "../../src/plan/lower.ts";
+import { lower } from "../../src/plan/lower.ts";
+import type { Program } from "../../src/plan/program.ts";
 import type { LinearOperation, Slot } from "../../src/wasm/engine.ts";
 
 export const steps = 20;

@@ -23,7 +23,10 @@ import { type GivenReference, type ReferenceRule, referencePlan, runReference, t
 import { finishSearch, type RatioSearch, readProgress, writeProgress } from "./search-json.ts";
 import { settingsOf } from "./settings.ts";
 
-export interface RatioSearchOptions<C> extends Omit<SampleOptions<C>, "onStep"> {
+export interface RatioSearchOptions<C>
+  extends Omit<SampleOptions<C>, "onStep" | "guidanceScale" | "guidanceInterval" | "guidanceRescale"> {
+  /** One scale for all calls, which the found ratios hold for; default 1. */
+  guidanceScale?: number;
   /** A rule for the library to make the reference by, or states made elsewhere. */
   reference?: ReferenceRule | GivenReference;
   /** Smallest and largest ratio, default [0.25, 2]. */
@@ -63,6 +66,9 @@ export interface RatioSearchEvent {
   progress: unknown;
 }
 
+/** Ratios are found for one guidance scale; what makes guidance change from call to call has no place in their settings. */
+const searchRunNames = runNames.filter((name) => name !== "guidanceInterval" && name !== "guidanceRescale");
+
 /** Highest dcOrder of a search: the loss is a polynomial of twice this degree, and the minimiser has room for degree 16. */
 const mostDcOrder = 8;
 
@@ -74,11 +80,12 @@ const searchNames = ["reference", "bounds", "tolerance", "maxEvaluations", "obje
  *   `resume` that began with something else; NonFiniteError; `signal.reason` on abort.
  */
 export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSearch> {
-  check.options("searchRatios", o, [...runNames, ...callNames, "denoiser", ...searchNames]);
+  check.options("searchRatios", o, [...searchRunNames, ...callNames, "denoiser", ...searchNames]);
   const plan = checkPlan(o.plan);
   if (plan.draws > 0)
     check.wrongValue("plan", "one without draws: a noisy state has no reference", `${plan.draws} draws`);
   const denoiser = checkDenoiser<C>(o.denoiser);
+  check.finite("guidanceScale", o.guidanceScale ?? 1);
   checkCall(o);
   refuseDevice("searchRatios", o.engine);
   const counted = counting(denoiser, o.guidanceScale);
@@ -87,7 +94,7 @@ export async function searchRatios<C>(o: RatioSearchOptions<C>): Promise<RatioSe
   const dcOrder = check.integer("plan.options.dcOrder", plan.options.dcOrder ?? 2, 1, mostDcOrder);
   const shape = check.shape("shape", o.shape);
   const length = shape.reduce((product, n) => product * n, 1);
-  const base: RunOptions & Call<C> = pick(o, [...runNames, ...callNames]);
+  const base: RunOptions & Call<C> = pick(o, [...searchRunNames, ...callNames]);
   const isGiven = o.reference !== undefined && "states" in check.object("reference", o.reference);
   const given = isGiven ? takeReference(plan, o.reference, length) : undefined;
   const fine = isGiven ? undefined : referencePlan(plan, (o.reference ?? {}) as ReferenceRule);

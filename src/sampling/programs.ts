@@ -1,24 +1,27 @@
 // Lowered plans, remembered.
 import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
-import { lower, type Observe, type Program } from "../plan/lower.ts";
+import { lower } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Guidance, Observe, Program } from "../plan/program.ts";
 
 // The newest program of each plan. Plans are made once and run often, and lowering takes longer than all else on the host that a step
 // of a small tensor needs. Machines write coefficients into tables of their own, so programs stay as
 // they are. Predictions of the user's own are functions that may come to answer differently; those are lowered every time.
-const programs = new WeakMap<Plan, { prediction: string; guidanceScale: number; observe: Observe; program: Program }>();
+const programs = new WeakMap<Plan, { prediction: string; scale: number; observe: Observe; program: Program }>();
 
 /** Returns the program of a plan: the one of the last time, if that was lowered alike. */
 export function programOf(
   plan: Plan,
   prediction: PredictionType | AffinePrediction,
-  guidanceScale: number,
+  guidance: Guidance,
   observe: Observe,
 ): Program {
+  const { scale, rescale } = guidance;
   const known = programs.get(plan);
-  const fits = known?.prediction === prediction && known.guidanceScale === guidanceScale && known.observe === observe;
-  if (fits) return known.program;
-  const program = lower(plan, prediction, guidanceScale, observe);
-  if (typeof prediction === "string") programs.set(plan, { prediction, guidanceScale, observe, program });
+  const plain = typeof scale === "number" && rescale === 0;
+  if (plain && known?.prediction === prediction && known.scale === scale && known.observe === observe)
+    return known.program;
+  const program = lower(plan, prediction, guidance, observe);
+  if (typeof prediction === "string" && plain) programs.set(plan, { prediction, scale, observe, program });
   return program;
 }

@@ -3,8 +3,8 @@
 import * as check from "../check.ts";
 import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
 import { checkPlan } from "../plan/json.ts";
-import type { Instruction, Observe, Program } from "../plan/lower.ts";
 import type { Evaluate, Plan, PlanStep } from "../plan/plan.ts";
+import type { Instruction, Observe, Program } from "../plan/program.ts";
 import {
   type DeviceBuffers,
   type DeviceMachine,
@@ -14,6 +14,7 @@ import {
   type Tensor,
   wasmEngine,
 } from "../wasm/engine.ts";
+import { type GuidanceOptions, guidanceOf } from "./guidance.ts";
 import { NonFiniteError } from "./non-finite.ts";
 import { programOf } from "./programs.ts";
 import { type NoiseOptions, randomSources } from "./sources.ts";
@@ -27,6 +28,8 @@ export interface StepEvent {
   t: number;
   /** Model calls so far; a guided pair is one. */
   nfe: number;
+  /** Passes of the network so far; a guided pair is two. */
+  passes: number;
   /** The state after the step, corrector included. */
   x: Float32Array;
   /** x₀ by the newest model output: thresholded, before compensation. */
@@ -36,10 +39,9 @@ export interface StepEvent {
 export { NonFiniteError };
 
 /** What a run needs beside a network. */
-export interface RunOptions extends NoiseOptions {
+export interface RunOptions extends NoiseOptions, GuidanceOptions {
   plan: Plan;
   shape: readonly number[];
-  guidanceScale?: number;
   /** From dc-solver/webgpu; default: the WebAssembly engine. */
   engine?: unknown;
 }
@@ -48,6 +50,7 @@ export interface RunOptions extends NoiseOptions {
 export interface SavedRun {
   readonly at: number;
   readonly nfe: number;
+  readonly passes: number;
   readonly pending: Run["pending"];
   readonly slots: Tensor;
 }
@@ -61,6 +64,8 @@ export class Run {
   /** The model call that the run waits for; undefined when it has ended. */
   pending: { readonly call: Evaluate; readonly step: number; readonly outputs: number } | undefined;
   nfe = 0;
+  /** Passes of the network: two for a guided pair. */
+  passes = 0;
   /** Events that nobody has taken yet; empty unless the run is observed. */
   readonly events: StepEvent[] = [];
   result: Float32Array | undefined;
@@ -86,11 +91,10 @@ export class Run {
     this.shape = check.shape("shape", o.shape);
     this.length = this.shape.reduce((product, n) => product * n, 1);
     const batch = this.shape[0] as number;
-    const { guidanceScale = 1 } = o;
-    check.finite("guidanceScale", guidanceScale);
+    const guidance = guidanceOf(o, this.plan);
     const sources = randomSources(o, this.plan, this.shape);
     const engine = checkEngine(o.engine);
-    this.program = programOf(this.plan, prediction, guidanceScale, observe);
+    this.program = programOf(this.plan, prediction, guidance, observe);
     this.machine = engine.open(this.program, batch, this.length / batch);
     this.device = engine.device === undefined ? undefined : (this.machine as DeviceMachine);
     this.normals = (draw) => this.tensor(`stepNoise(${draw})`, sources.step(draw));
@@ -175,11 +179,11 @@ export class Run {
 
   /** Returns all there is to come back to this place: how far the run is and its slots. Draws are not undone. */
   save(): SavedRun {
-    return { at: this.at, nfe: this.nfe, pending: this.pending, slots: this.machine.save() };
+    return { at: this.at, nfe: this.nfe, passes: this.passes, pending: this.pending, slots: this.machine.save() };
   }
 
-  restore({ at, nfe, pending, slots }: SavedRun): void {
-    Object.assign(this, { at, nfe, pending, result: undefined });
+  restore({ at, nfe, passes, pending, slots }: SavedRun): void {
+    Object.assign(this, { at, nfe, passes, pending, result: undefined });
     this.events.length = 0;
     this.machine.restore(slots);
   }
@@ -212,6 +216,9 @@ export class Run {
             instruction.limit ?? Infinity,
           );
           break;
+        case "rescale":
+          this.machine.rescale(instruction.slot, instruction.like, instruction.share);
+          break;
         case "step":
           this.see(instruction);
           break;
@@ -228,6 +235,7 @@ export class Run {
   /** Ends the model call. */
   private pass(): void {
     this.nfe++;
+    this.passes += this.pending?.outputs ?? 1;
     this.at++;
     this.pending = undefined;
   }
@@ -248,7 +256,7 @@ export class Run {
     this.check(state);
     if (denoised === undefined) return;
     const [x, x0] = [this.machine.read(state) as Float32Array, this.machine.read(denoised) as Float32Array];
-    this.events.push({ step, steps: this.plan.steps.length, t, nfe: this.nfe, x, denoised: x0 });
+    this.events.push({ step, steps: this.plan.steps.length, t, nfe: this.nfe, passes: this.passes, x, denoised: x0 });
   }
 
   /** Runs `action`; whatever it throws, the memory goes back first. */

@@ -3,6 +3,7 @@ import * as check from "../check.ts";
 import type { Denoiser, DenoiserInput } from "../denoisers/denoiser.ts";
 import { checkPrediction } from "../diffusion/prediction.ts";
 import type { Tensor } from "../wasm/engine.ts";
+import { checkScales } from "./guidance.ts";
 import { Run, type RunOptions, refuseDevice, type StepEvent } from "./run.ts";
 
 /** What `sample` takes. Arrays are row-major float32; a shape is `[batch, ...dims]`. */
@@ -10,8 +11,6 @@ export interface SampleOptions<C> extends RunOptions {
   denoiser: Denoiser<C>;
   condition?: C;
   unconditional?: C;
-  /** o = u + guidanceScale·(c − u) on the raw model output; default 1: the conditional output alone. */
-  guidanceScale?: number;
   signal?: AbortSignal;
   onStep?(event: StepEvent): void;
 }
@@ -21,6 +20,8 @@ export interface SampleResult {
   shape: readonly number[];
   /** Model calls; a guided pair is one. */
   nfe: number;
+  /** Passes of the network; a guided pair is two. */
+  passes: number;
 }
 
 export const runNames = [
@@ -32,6 +33,8 @@ export const runNames = [
   "generator",
   "stepNoise",
   "guidanceScale",
+  "guidanceInterval",
+  "guidanceRescale",
   "engine",
 ];
 export const callNames = ["condition", "unconditional", "signal"];
@@ -81,7 +84,7 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
         yield event;
       }
     }
-    return { data: run.result as Float32Array, shape: run.shape, nfe: run.nfe };
+    return { data: run.result as Float32Array, shape: run.shape, nfe: run.nfe, passes: run.passes };
   } finally {
     run.dispose();
   }
@@ -215,7 +218,7 @@ export function startSampling<C>(
       } finally {
         requests = ask();
       }
-      if (run.result !== undefined) result = { data: run.result, shape: run.shape, nfe: run.nfe };
+      if (run.result !== undefined) result = { data: run.result, shape: run.shape, nfe: run.nfe, passes: run.passes };
       return run.events.splice(0).at(-1);
     },
     dispose,
@@ -236,9 +239,15 @@ export function checkDenoiser<C>(value: unknown): Denoiser<C> {
   return denoiser;
 }
 
-export function checkCall(o: { guidanceScale?: number; unconditional?: unknown; signal?: AbortSignal }): void {
+export function checkCall(o: {
+  guidanceScale?: number | readonly number[];
+  unconditional?: unknown;
+  signal?: AbortSignal;
+}): void {
   const { guidanceScale = 1 } = o;
-  if (check.finite("guidanceScale", guidanceScale) !== 1 && o.unconditional === undefined) {
+  const guided =
+    typeof guidanceScale === "number" ? guidanceScale !== 1 : checkScales(guidanceScale).some((w) => w !== 1);
+  if (guided && o.unconditional === undefined) {
     throw new TypeError('"unconditional": required where "guidanceScale" is not 1');
   }
   if (o.signal !== undefined && typeof o.signal?.throwIfAborted !== "function") {

@@ -39,6 +39,11 @@ export interface Machine {
   scale(slot: Slot, factor: number): void;
   /** Thresholding, item by item: s = min(max(quantile(|from|, ratio), maxValue), limit), to = clamp(from, −s, s)·maxValue/s. */
   clip(to: Slot, from: Slot, ratio: number, maxValue: number, limit: number): void;
+  /**
+   * Guidance rescale, item by item: slot = (share·d + 1 − share)·slot, where d is the standard deviation of `like` over that of `slot`.
+   * Source: Lin et al. 2024 (arXiv 2305.08891), equations 15 and 16.
+   */
+  rescale(slot: Slot, like: Slot, share: number): void;
   /** Returns whether every element is finite. `instruction` is the one that asks; only a device, which answers later, needs it. */
   isFinite(slot: Slot, instruction?: number): boolean;
   /** Overwrites an entry of the coefficient table, between two block programs. */
@@ -94,6 +99,11 @@ const histogramBytes = 8192;
 
 // No bitwise and: it is signed, and would turn a slot of 2 GiB into a negative stride.
 const stride = (floats: number) => 16 * Math.ceil(floats / 4) + stagger;
+
+/** Returns the factor of guidance rescale from two sums of squared deviations; what does not vary is left as it is. */
+export function rescaleFactor(own: number, like: number, share: number): number {
+  return own > 0 ? share * Math.sqrt(Math.max(like, 0) / own) + (1 - share) : 1;
+}
 
 /** The engine of this library: SIMD WebAssembly, float32, the same bits on every runtime. */
 export const wasmEngine: Engine = {
@@ -156,6 +166,24 @@ export const wasmEngine: Engine = {
           const quantile = limit > maxValue ? exports.absQuantile(source, itemLength, ratio, histogram) : 0;
           const bound = Math.min(Math.max(quantile, maxValue), limit);
           exports.clampScale(address(to) + offset, source, itemLength, bound, maxValue / bound);
+        }
+      },
+      rescale(slot, like, share) {
+        // Σ (x − mean)², in f64 from sums: a mean that is not large against the deviation costs no digits that matter here.
+        const scatter = (source: number) => {
+          const sum = exports.sum(source, itemLength);
+          return exports.sumOfSquares(source, itemLength) - (sum * sum) / itemLength;
+        };
+        for (let item = 0; item < items; item++) {
+          const offset = 4 * item * itemLength;
+          const at = address(slot) + offset;
+          exports.clampScale(
+            at,
+            at,
+            itemLength,
+            Infinity,
+            rescaleFactor(scatter(at), scatter(address(like) + offset), share),
+          );
         }
       },
       isFinite: (slot) => Number.isFinite(exports.sumOfSquares(address(slot), length)),

@@ -9,6 +9,7 @@ export interface WasmExports {
   exec(program: number, n: number, block: number): void;
   dot(a: number, b: number, n: number): number;
   squaredError(a: number, b: number, n: number): number;
+  sum(a: number, n: number): number;
   sumOfSquares(a: number, n: number): number;
   gram(vectors: number, count: number, n: number, out: number): void;
   absQuantile(a: number, n: number, q: number, scratch: number): number;

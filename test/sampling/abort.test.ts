@@ -224,7 +224,7 @@ describe("the memory of a run", () => {
     const leave = async (options: SampleOptions<unknown>) => {
       const steps = sampleSteps({ ...options, denoiser: network(() => pause()) });
       const next = steps.next();
-      await steps.return({ data: new Float32Array(0), shape: [], nfe: 0 });
+      await steps.return({ data: new Float32Array(0), shape: [], nfe: 0, passes: 0 });
       expect((await next).done).toBe(false);
     };
     expect(await madeAfter(leave)).toBe(0);

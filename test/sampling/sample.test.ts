@@ -69,7 +69,10 @@ describe.each(plans)("the events of %s", (_, plan) => {
     expectBits(unobserved.data, data);
     const steps = sampleSteps({ plan, denoiser: recorder(), shape, ...seeded(plan) });
     for (const event of events) expect(await steps.next()).toEqual({ done: false, value: event });
-    expect(await steps.next()).toEqual({ done: true, value: { data, shape, nfe: unobserved.nfe } });
+    expect(await steps.next()).toEqual({
+      done: true,
+      value: { data, shape, nfe: unobserved.nfe, passes: unobserved.passes },
+    });
   });
 
   it("are the keeper's: writing to them changes nothing, and nothing changes them", async () => {

@@ -55,6 +55,20 @@ export function referenceEngine(round?: (x: number) => number): Engine {
             }
           }
         },
+        rescale(slot, like, share) {
+          const scatter = (values: readonly number[]) => {
+            const mean = values.reduce((a, b) => a + b, 0) / values.length;
+            return values.reduce((a, b) => a + (b - mean) ** 2, 0);
+          };
+          for (let item = 0; item < items; item++) {
+            const [own, other] = [slot, like].map((s) => at(s).subarray(item * itemLength, (item + 1) * itemLength));
+            const [here, there] = [own, other].map((values) => scatter(Array.from(values as Tensor)));
+            const factor = share * Math.sqrt((there as number) / (here as number)) + 1 - share;
+            (own as Tensor).forEach((v, i) => {
+              (own as Tensor)[i] = f(v * f(factor));
+            });
+          }
+        },
         isFinite: (slot) => at(slot).every(Number.isFinite),
         setCoefficient: (index, value) => {
           coefficients[index] = value;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createPlan, mixtureDenoiser, sample, vpLinear } from "../../src/index.ts";
 import { instrument } from "../../src/plan/compensate.ts";
-import { lower, type Program } from "../../src/plan/lower.ts";
+import { lower } from "../../src/plan/lower.ts";
 import { inputs, type Operation, type Plan, type ValueId } from "../../src/plan/plan.ts";
+import type { Program } from "../../src/plan/program.ts";
 import type { Engine, EngineProgram, LinearOperation, Tensor } from "../../src/wasm/engine.ts";
 import { scratch, wasm } from "../../src/wasm/module.ts";
 import { singleEngines } from "../support/engines.ts";
