@@ -1,5 +1,5 @@
-// The embedding examples outside Node: the server in Deno and Bun, the edge worker as wrangler bundles it, the page with and without
-// a bundler in headless Chromium. `npm run test:examples`; arguments, if any, pick some by their names. `npm run build` comes first.
+// The examples outside Node: the server in Deno and Bun, the edge worker as wrangler bundles it, the page with and without a bundler in
+// headless Chromium; text to image there too, and all its runs. `npm run test:examples`; arguments, if any, pick some by their names. `npm run build` comes first.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -12,6 +12,7 @@ import { installChromium } from "../runtimes/browser.mjs";
 import { installRuntimes, modules } from "../runtimes/support/consumer.mjs";
 import { kill, run, start, within } from "../runtimes/support/processes.mjs";
 import { serve } from "../runtimes/support/server.mjs";
+import { checkTextToImagePage } from "./text-to-image-page.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const examples = join(root, "examples");
@@ -209,6 +210,24 @@ async function checkBundled(folder) {
   return checkPage(folder, "/some/where/index.html");
 }
 
+/** All runs of the reference; what compares them is a test of their own. */
+async function checkTextToImageRuns() {
+  const test = "test/examples/text-to-image-runs.test.ts";
+  const env = { ...process.env, RUNS: "all" };
+  await run(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), "run", test], {
+    cwd: root,
+    env,
+    seconds: 900,
+  });
+  return "within the tolerances";
+}
+
+async function checkTextToImage(folder) {
+  const built = join(folder, "text/to/image");
+  await run(process.execPath, [join(examples, "text-to-image/page/build.mjs"), built], { cwd: folder });
+  return checkTextToImagePage(built);
+}
+
 const server = (name) => join(examples, "server", name);
 const denoArgs = ["run", "--cached-only", "--no-prompt", "--unstable-no-legacy-abort", "--allow-net", "--allow-read"];
 const all = [
@@ -217,6 +236,8 @@ const all = [
   ["edge worker", checkWorker],
   ["page", () => checkPage(root, "/examples/page/index.html")],
   ["bundled page", checkBundled],
+  ["text to image, all runs", checkTextToImageRuns],
+  ["text to image, page", checkTextToImage],
 ];
 const picked = process.argv.slice(2);
 const chosen = all.filter(([name]) => picked.length === 0 || picked.some((p) => name.includes(p)));
