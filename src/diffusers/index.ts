@@ -8,8 +8,17 @@ import type { ClassRow, TimetableRequest } from "./row.ts";
 import { type SchedulerRun, startRun } from "./start.ts";
 import type { TablePrecision } from "./tables.ts";
 
+export { type BrownianOptions, brownianNoise } from "../diffusion/brownian.ts";
+export { type CudaGenerator, type CudaOptions, cudaGenerator } from "./cuda-random.ts";
 export type { SchedulerPlanOptions } from "./plan.ts";
-export { randnTensor, type TorchDtype, type TorchGenerator, torchGenerator } from "./random.ts";
+export {
+  type NormalGenerator,
+  randnTensor,
+  type TorchDraw,
+  type TorchDtype,
+  type TorchGenerator,
+  torchGenerator,
+} from "./random.ts";
 export type { StepRequest, TimetableRequest } from "./row.ts";
 export type { SchedulerRun, SchedulerStep } from "./start.ts";
 export type { TablePrecision } from "./tables.ts";
@@ -48,7 +57,13 @@ export interface Scheduler {
   /** Returns the plan of a run, for `sample` and its like. @throws TypeError, RangeError. */
   plan(options: SchedulerPlanOptions): Plan;
   /** Returns a run for a loop of the caller's. @throws TypeError, RangeError. */
-  start(options: SchedulerPlanOptions): SchedulerRun;
+  start(options: SchedulerStartOptions): SchedulerRun;
+}
+
+/** What `start` takes: what `plan` does, and the shape of a state. */
+export interface SchedulerStartOptions extends SchedulerPlanOptions {
+  /** `[batch, ...dims]`; default: one item. Dynamic thresholding and errors of length are by item. */
+  shape?: readonly number[];
 }
 
 /**
@@ -88,9 +103,9 @@ function describe(resolved: ResolvedConfig): Scheduler {
       });
     },
     plan: (options: SchedulerPlanOptions) => planOfTimetable(row, settings, options, place(options)),
-    start(options: SchedulerPlanOptions) {
+    start({ shape, ...options }: SchedulerStartOptions) {
       const timetable = place(options);
-      return startRun(planOfTimetable(row, settings, options, timetable), timetable, prediction);
+      return startRun(planOfTimetable(row, settings, options, timetable), timetable, prediction, shape);
     },
   });
 }

@@ -13,9 +13,6 @@ export interface SchedulerPlanOptions extends TimetableRequest, StepRequest {
   tables?: TablePrecision;
 }
 
-const timetableNames = ["steps", "timesteps", "sigmas", "mu", "strength", "originalSteps", "tables"] as const;
-const stepNames = ["eta", "useClippedModelOutput", "order", "sChurn", "sTmin", "sTmax", "sNoise"] as const;
-
 /** A timetable and where a run enters it. */
 export interface PlacedTimetable extends Timetable {
   /** Index in `timesteps` of the first call. */
@@ -27,12 +24,7 @@ export interface PlacedTimetable extends Timetable {
 /** Returns the timetable of a request after checking it against what the class takes. */
 export function placeTimetable(row: ClassRow, settings: Settings, options: SchedulerPlanOptions): PlacedTimetable {
   const title = settings.className;
-  const own = ["steps", "strength", ...row.takes, "tables", "startIndex", ...row.stepTakes];
-  for (const name of [...timetableNames, ...stepNames]) {
-    const given = options[name];
-    if (given !== undefined && !own.includes(name))
-      throw new TypeError(`"${name}": ${title} does not take it; it takes ${own.join(", ")}`);
-  }
+  check.options(title, options, ["steps", "strength", ...row.takes, "tables", "startIndex", ...row.stepTakes]);
   const { tables = "float32", strength, startIndex } = options;
   check.oneOf("tables", tables, ["float32", "float64"]);
   const lists = (["steps", "timesteps", "sigmas"] as const).filter((name) => options[name] !== undefined);

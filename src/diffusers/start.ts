@@ -40,8 +40,24 @@ const scaled = (factor: number, x: Float32Array) => {
   return factor === 1 ? x.slice() : x.map((value) => value * rounded);
 };
 
+/** Returns for each model call whether the step that follows it draws standard normals. */
+function drawing(plan: Plan): boolean[] {
+  const list: boolean[] = [];
+  for (const { kind } of plan.steps.flatMap(({ operations }) => operations)) {
+    if (kind === "evaluate") list.push(false);
+    else if (kind === "draw") list[list.length - 1] = true;
+  }
+  return list;
+}
+
 /** Returns the run of a plan. Its memory is taken with the first step, when the length of a state is known. */
-export function startRun(plan: Plan, timetable: PlacedTimetable, prediction: PredictionType): SchedulerRun {
+export function startRun(
+  plan: Plan,
+  timetable: PlacedTimetable,
+  prediction: PredictionType,
+  shape: readonly number[] | undefined,
+): SchedulerRun {
+  const draws = drawing(plan);
   const timesteps = Object.freeze(timetable.timesteps.slice(timetable.startIndex));
   const calls = plan.steps.flatMap(({ operations }) => operations.filter((o): o is Evaluate => o.kind === "evaluate"));
   let run: Run | undefined;
@@ -53,11 +69,8 @@ export function startRun(plan: Plan, timetable: PlacedTimetable, prediction: Pre
     return value;
   };
   const open = (x: Float32Array): Run => {
-    const stepNoise = (draw: number) => {
-      if (noise !== undefined) return noise;
-      throw new TypeError(`"noise": required, this step draws standard normals (draw ${draw} of the run)`);
-    };
-    return new Run({ plan, shape: [1, x.length], initial: x, stepNoise }, prediction, "calls");
+    const stepNoise = () => noise as Float32Array;
+    return new Run({ plan, shape: shape ?? [1, x.length], initial: x, stepNoise }, prediction, "calls");
   };
   const call = (): Evaluate => {
     const next = calls[index];
@@ -75,7 +88,11 @@ export function startRun(plan: Plan, timetable: PlacedTimetable, prediction: Pre
       call();
       array("output", output);
       array("x", x);
+      if (draws[index] && given === undefined)
+        throw new TypeError('"noise": required, this step draws standard normals');
       noise = given === undefined ? undefined : array("noise", given);
+      if (noise !== undefined && noise.length !== x.length)
+        check.wrongValue("noise", `a length of ${x.length}`, noise.length);
       run ??= open(x);
       try {
         run.replaceState(x);
