@@ -3,7 +3,7 @@
 // decode. A graph is loaded when its phase begins; with `release: "phase"` it goes when the phase ends.
 import { sampleSteps } from "dc-solver";
 import { randnTensor, schedulerFromConfig, torchGenerator } from "dc-solver/diffusers";
-import { Files, naming } from "./files.js";
+import { Files, Json, naming } from "./files.js";
 import { check } from "./options.js";
 import { beside, encodeTokens, openTextEncoder, openTokenizers, pick } from "./text.js";
 import { condition, denoiserOf, openUnet } from "./unet.js";
@@ -46,15 +46,20 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
   const files = new Files(read);
   const runtime = { ort, executionProviders };
   const index = await files.json("model_index.json");
-  const kind = /^(?:Onnx|ORT)?StableDiffusion(XL)?(?:Img2Img)?Pipeline$/.exec(index.text("_class_name"));
+  const kind = /^(Onnx|ORT)?StableDiffusion(XL)?(?:Img2Img)?Pipeline$/.exec(index.text("_class_name"));
   if (kind === null) index.wrong("_class_name", "StableDiffusionPipeline or StableDiffusionXLPipeline");
   if (index.values.requires_aesthetics_score === true)
     index.wrong("requires_aesthetics_score", "false: refiners are not supported");
-  const xl = kind?.[1] !== undefined;
+  const [, exporter, extra] = /** @type {RegExpExecArray} */ (kind);
+  const xl = extra !== undefined;
   // Stable Diffusion XL was trained with zeros where no negative prompt is given, not with the states of an empty text.
   const zeros = xl && index.values.force_zeros_for_empty_prompt !== false;
-  const unet = await files.json("unet/config.json");
-  const vae = readVaeConfig(await files.json("vae_decoder/config.json"));
+  // Folders of diffusers' own exporter have no config.json beside the graphs; all are of Stable Diffusion 1 or 2.
+  const plain = { block_out_channels: [128, 256, 512, 512] };
+  const config = async (/** @type {string} */ path) =>
+    exporter === "Onnx" ? ((await files.jsonIfThere(path)) ?? new Json(path, plain)) : await files.json(path);
+  const unet = await config("unet/config.json");
+  const vae = readVaeConfig(await config("vae_decoder/config.json"));
   if (unet.number("in_channels", 4) !== vae.channels) unet.wrong("in_channels", `${vae.channels}, as the latents have`);
   const schedulerText = await files.text(schedulerPath);
   const encoders = await openTokenizers(files, index);

@@ -29,8 +29,9 @@ export async function openTokenizers(files, index) {
   return Promise.all(
     parts.map(async (suffix) => {
       const folder = `text_encoder${suffix}`;
-      const config = await files.json(`${folder}/config.json`);
-      const positions = config.number("max_position_embeddings", 77);
+      // Not in folders of diffusers' own exporter. CLIP's text encoders read 77 tokens.
+      const config = await files.jsonIfThere(`${folder}/config.json`);
+      const positions = config?.number("max_position_embeddings", 77) ?? 77;
       return { folder, tokenize: await openTokenizer(files, `tokenizer${suffix}`, positions) };
     }),
   );
