@@ -96,10 +96,14 @@ export interface PlanOptions {
   order?: number;
   eta?: number;
   rawNoise?: boolean;
-  variant?: "bh1" | "bh2";
+  variant?: "bh1" | "bh2" | "midpoint" | "heun";
   predict?: Space;
   corrector?: boolean;
   disableCorrector?: readonly number[];
+  correctorOrder?: number;
+  tau?: readonly (readonly [from: number, to: number, tau: number])[];
+  sde?: boolean;
+  intermediate?: readonly (readonly number[])[];
   lowerOrderFinal?: boolean;
   thresholding?: Thresholding;
   /** Factor of the initial noise; default: sigma of the first time where alpha is 1 there (variance exploding), else 1. */

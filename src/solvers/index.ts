@@ -9,12 +9,22 @@ import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
 import { type CheckedThresholding, Trace } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { ddim } from "./ddim.ts";
+import { deis } from "./deis.ts";
 import { dpmpp } from "./dpmpp.ts";
+import { dpmppSinglestep } from "./dpmpp-singlestep.ts";
+import { sa } from "./sa.ts";
 import type { GridPoint, Solver } from "./solver.ts";
 import { unipc } from "./unipc.ts";
 
 /** Every solver, in the order in which the documentation lists them. */
-export const solvers: readonly Solver[] = [unipc, dpmpp, ddim] as unknown as readonly Solver[];
+export const solvers: readonly Solver[] = [
+  unipc,
+  dpmpp,
+  ddim,
+  dpmppSinglestep,
+  deis,
+  sa,
+] as unknown as readonly Solver[];
 
 /** Options of every solver; the others are the solver's own. */
 export const commonOptions = [

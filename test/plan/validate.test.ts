@@ -25,6 +25,7 @@ function reaching({ steps }: Plan): Set<ValueId> {
 function* mutations(plan: Plan): Generator<{ steps: PlanStep[]; what: string }> {
   const used = reaching(plan);
   for (const [k, step] of plan.steps.entries()) {
+    if (step.consistent === false) continue;
     for (const [i, operation] of step.operations.entries()) {
       if (operation.kind !== "combine" || !used.has(operation.to)) continue;
       for (const [j, [c, from]] of operation.terms.entries()) {

@@ -96,7 +96,7 @@ it("every solver, order, space, number of steps, parameterisation, schedule, spa
         return false;
       }
       if (!result.data.every(Number.isFinite)) expect(result.data.join(), title).toBe("finite");
-      const wanted = plan.steps.length * (guidanceScale === 1 ? 1 : 2);
+      const wanted = plan.nfe * (guidanceScale === 1 ? 1 : 2);
       if (calls !== wanted) expect(calls, title).toBe(wanted);
       return true;
     };

@@ -68,7 +68,9 @@ describe("the observed order on Gaussian data is the declared one", () => {
   }
 
   it("and the measurement notices a thousandth of a weight on the wrong output", () => {
-    const multistep = ordered.filter(({ options }) => (options.order as number) >= 3);
+    const multistep = ordered.filter(
+      (setting) => (setting.options.order as number) >= 3 && declaredOrder(setting) >= 3,
+    );
     expect(multistep.length).toBeGreaterThan(0);
     for (const setting of multistep) {
       expect(slope(setting, vpLinear(), "sample", blunt), setting.title).toBeLessThan(1.75);

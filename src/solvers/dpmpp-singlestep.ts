@@ -1,0 +1,119 @@
+// DPM-Solver (Lu et al. 2022, arXiv 2206.00927, noise prediction) and DPM-Solver++ (arXiv 2211.01095, data prediction), singlestep: a
+// step of order n calls the model n times, at its start and at intermediate times, and remembers nothing. Also as the SDE solver of
+// the latter paper's section 5, which draws at every call.
+import * as check from "../check.ts";
+import type { Prediction, Term, Value } from "../plan/tracer.ts";
+import { wasm } from "../wasm/module.ts";
+import { defineSolver, type GridPoint, isSingular, type Problem } from "./solver.ts";
+
+type Variant = "midpoint" | "heun";
+
+interface SinglestepOptions {
+  order: number;
+  variant: Variant;
+  sde: boolean;
+  intermediate: readonly (readonly number[])[];
+}
+
+export const dpmppSinglestep = defineSolver<SinglestepOptions>({
+  name: "dpmpp-singlestep",
+  aliases: ["dpmsolver++_singlestep", "dpm_solver_singlestep"],
+  about: "DPM-Solver++ singlestep, orders 1 to 3, as many model calls a step (Lu et al. 2022, arXiv 2211.01095)",
+  multistep: false,
+  options: {
+    order: { default: 2, check: (name, v) => check.integer(name, v, 1, 3), about: "order, 1 to 3" },
+    variant: {
+      default: "midpoint",
+      check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
+      about: "how derivatives are weighted: the midpoint rule, or by their exact integrals",
+    },
+    sde: { default: false, check: check.boolean, about: "whether noise is drawn at every call (the SDE solver)" },
+    intermediate: {
+      default: [],
+      check: checkTimes,
+      about: "times of the intermediate calls of each step, none to two; by default equal parts of a step in lambda",
+    },
+  },
+  observedOrder: ({ order, sde }) => (sde ? undefined : order),
+
+  build(trace, problem, { order, variant, sde, intermediate }) {
+    const { points, schedule, lowerOrderFinal } = problem;
+    const steps = points.length - 1;
+    // The SDE in noise prediction draws as much noise as it takes away only in the limit of small steps.
+    const claims = sde && problem.predict === "epsilon" ? { consistent: false as const } : {};
+    const level = (t: number): GridPoint => ({
+      ...{ t, alpha: schedule.alpha(t), sigma: schedule.sigma(t), lambda: schedule.lambda(t) },
+    });
+    let x = trace.start();
+    for (let k = 0; k < steps; k++) {
+      const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
+      const calls = isSingular(s, t) ? 1 : Math.min(order, lowerOrderFinal ? steps - k : order);
+      const parts = Array.from({ length: calls - 1 }, (_, i) => s.lambda + ((i + 1) / calls) * (t.lambda - s.lambda));
+      const times = intermediate[k] ?? parts.map((lambda) => schedule.time(lambda));
+      const outputs: Prediction[] = [];
+      let [state, at] = [x, s.t];
+      for (const to of [...times.map(level), t]) {
+        if (!(to.t < at)) check.wrongValue(`intermediate[${k}]`, `times that fall from ${s.t} to ${t.t}`, times);
+        outputs.push(trace.evaluate(state, at));
+        const terms = update(problem, variant, sde, s, to, x, outputs);
+        if (sde) terms.push([spread(problem, s, to), trace.draw()]);
+        [state, at] = [trace.combine(terms), to.t];
+      }
+      x = trace.endStep(state, claims);
+    }
+  },
+});
+
+/** Returns the update of a step s → t from the state at s and the outputs at s and behind it, as many as the order, without noise. */
+function update(
+  { predict }: Problem,
+  variant: Variant,
+  sde: boolean,
+  s: GridPoint,
+  t: GridPoint,
+  x: Value,
+  [m0, m1, m2]: readonly Prediction[],
+): Term[] {
+  const h = t.lambda - s.lambda;
+  const data = predict === "sample";
+  const z = data ? (sde ? -2 * h : -h) : h;
+  const S = data ? t.alpha : sde ? 2 * t.sigma : t.sigma;
+  const ratio = data ? (t.sigma / s.sigma) * (sde ? wasm().exp(-h) : 1) : t.alpha / s.alpha;
+  const E = wasm().expm1(z);
+  const terms: Term[] = [
+    [ratio, x],
+    [-S * E, m0 as Prediction],
+  ];
+  /** −S·weight·(m − m₀)/r at a fraction r of the step. */
+  const difference = (weight: number, m: Prediction) => {
+    const c = (-S * weight * h) / (m.lambda - s.lambda);
+    terms.push([c, m], [-c, m0 as Prediction]);
+  };
+  if (m1 === undefined) return terms;
+  const first = z * wasm().phi(2, z);
+  if (m2 === undefined) difference(variant === "midpoint" ? E / 2 : first, m1);
+  else if (variant === "midpoint") difference(first, m2);
+  else {
+    // first·D₁ + second·D₂ with D₁ = (r₂ A − r₁ B)/(r₂ − r₁), D₂ = 2(B − A)/(r₂ − r₁), A and B the differences at r₁ and r₂.
+    const [r1, r2] = [(m1.lambda - s.lambda) / h, (m2.lambda - s.lambda) / h];
+    // diffusers, the only code known to have this SDE form, has φ₂ + ½ where the ODE has z·φ₃ = φ₂ − ½.
+    const second = data && sde ? wasm().phi(2, z) + 0.5 : z * wasm().phi(3, z);
+    difference((r2 * first - 2 * second) / (r2 - r1), m1);
+    difference((2 * second - r1 * first) / (r2 - r1), m2);
+  }
+  return terms;
+}
+
+/** Returns the deviation of the noise that the SDE draws in a step. */
+function spread({ predict }: Problem, s: GridPoint, t: GridPoint): number {
+  const h = t.lambda - s.lambda;
+  return t.sigma * Math.sqrt(predict === "sample" ? -wasm().expm1(-2 * h) : wasm().expm1(2 * h));
+}
+
+function checkTimes(name: string, value: unknown): readonly (readonly number[])[] {
+  if (!Array.isArray(value)) check.wrongType(name, "a list with a list of times for each step", value);
+  return value.map((entry, k) => {
+    const times = Array.from(check.numbers(`${name}[${k}]`, entry), (t, i) => check.finite(`${name}[${k}][${i}]`, t));
+    return times.length <= 2 ? times : check.wrongValue(`${name}[${k}]`, "at most two times", entry);
+  });
+}
