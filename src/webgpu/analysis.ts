@@ -42,8 +42,7 @@ export function plannedChecks({ instructions }: EngineProgram): {
     }
     for (let i = at - 1; i >= 0 && !("operations" in (instructions[i] ?? {})); i--) {
       const earlier = instructions[i] as { kind: string; outputs?: readonly Slot[] };
-      if (earlier.kind === "clip") break;
-      if (earlier.kind !== "evaluate") continue;
+      if (earlier.kind === "step" || earlier.kind === "draw") continue;
       for (const slot of earlier.outputs ?? []) if (read.has(slot)) plan(before, at, slot, i);
       break;
     }

@@ -61,14 +61,6 @@ export async function webgpuEngine(o: { device: DeviceLike }): Promise<WebGpuEng
     open(program, items, itemLength) {
       if (disposed) throw new Error("the engine has been disposed of; make a new one");
       alive();
-      if (program.instructions.some(({ kind }) => kind === "rescale"))
-        throw new TypeError(
-          '"guidanceRescale": expected none on a GPU, which has no kernel for it; leave the engine out',
-        );
-      if (program.instructions.some((i) => "limit" in i && i.limit !== undefined))
-        throw new TypeError(
-          '"thresholding.limit": expected none on a GPU, which has no kernel for it; leave the engine out',
-        );
       return openMachine({ device, layout, pipeline, listeners }, program, items, itemLength);
     },
     dispose() {

@@ -10,16 +10,21 @@ export const groupSize = 64;
 /** The mark while nothing is bad. */
 export const noInstruction = 0xffffffff;
 
-const layout = (element: string) => `
+export const layout = (element: string) => `
 @group(0) @binding(0) var<storage, read_write> slots: array<${element}>;
 @group(0) @binding(1) var<storage, read> table: array<u32>;
 @group(0) @binding(2) var<storage, read_write> firstBad: atomic<u32>;
 `;
 
-// NaN and ±Infinity by their exponent: shaders may be compiled as if there were neither, but bits are bits.
+/** Bits of a float32's exponent, all of which are set in NaN and ±Infinity. */
+const exponent = 0x7f800000;
+
+// NaN and ±Infinity by their exponent. WGSL lets shaders be compiled as if there were neither; a test against a constant is one that
+// compilers know by sight and fold to false, so the exponent's bits come from the table, behind the number of vectors.
 const note = `
 fn note(values: vec4<u32>, instruction: u32) {
-  if (any((values & vec4(0x7f800000u)) == vec4(0x7f800000u))) { atomicMin(&firstBad, instruction); }
+  let exponent = vec4(table[1]);
+  if (any((values & exponent) == exponent)) { atomicMin(&firstBad, instruction); }
 }
 `;
 
@@ -32,11 +37,10 @@ ${body}
 }
 `;
 
-/** A shader and its range of the table; `coefficients` says which word of it holds which coefficient. */
+/** A shader and its range of the table. */
 export interface Kernel {
   readonly code: string;
-  readonly words: number[];
-  readonly coefficients: readonly (readonly [coefficient: number, word: number])[];
+  readonly words: readonly number[];
 }
 
 /** What a block program is compiled for; positions and lengths in vectors of four. */
@@ -64,8 +68,7 @@ export function linearKernel(
   before: ReadonlyMap<Slot, number> = new Map(),
   after: ReadonlyMap<Slot, number> = new Map(),
 ): Kernel {
-  const words = [vectors];
-  const coefficients: [number, number][] = [];
+  const words = [vectors, exponent];
   const lines: string[] = [];
   const entry = (value: number) => `table[${words.push(value) - 1}]`;
   const places = new Map<Slot, string>();
@@ -94,7 +97,6 @@ export function linearKernel(
   for (const { out, terms } of operations) {
     const products = terms.map((term) => {
       const value = load(term.from);
-      coefficients.push([term.coefficient, words.length]);
       return `bitcast<f32>(${entry(bitsOf(coefficient(term.coefficient)))}) * ${value}`;
     });
     const name = `v${names++}`;
@@ -109,74 +111,15 @@ export function linearKernel(
     lines.push(`slots[${place(slot)}] = ${name};`);
   }
   const body = lines.map((line) => `  ${line}`).join("\n");
-  return { code: layout("vec4<f32>") + note + vectorwise(body), words, coefficients };
+  return { code: layout("vec4<f32>") + note + vectorwise(body), words };
 }
 
-/** Checks one slot. Table: vectors, position, instruction. */
-export const checkCode = `${layout("vec4<u32>")}${note}${vectorwise("  note(slots[table[1] + i], table[2]);")}`;
-
-/**
- * Dynamic thresholding, a work group for each item: a radix select over the 31 bits of |x|, then the clamp.
- * Table: items, itemLength, position of the source and of the target in floats, rank, fraction, maxValue.
- */
-export const clipCode = `${layout("f32")}
-var<workgroup> counts: array<atomic<u32>, 256>;
-var<workgroup> picked: vec3<u32>;
-var<workgroup> above: atomic<u32>;
-
-fn magnitude(at: u32) -> u32 { return bitcast<u32>(slots[at]) & 0x7fffffffu; }
-
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let item = group.y * ${mostGroups}u + group.x;
-  if (item >= table[0]) { return; }
-  let n = table[1];
-  let source = table[2] + item * n;
-  let target_ = table[3] + item * n;
-  var prefix = 0u;
-  var fixed = 0u;
-  var rank = table[4];
-  var equal = 0u;
-  for (var digit = 0u; digit < 4u; digit++) {
-    let shift = 24u - 8u * digit;
-    atomicStore(&counts[lane], 0u);
-    workgroupBarrier();
-    for (var i = lane; i < n; i += 256u) {
-      let bits = magnitude(source + i);
-      if ((bits & fixed) == prefix) { atomicAdd(&counts[(bits >> shift) & 255u], 1u); }
-    }
-    workgroupBarrier();
-    if (lane == 0u) {
-      var value = 0u;
-      var left = rank;
-      for (; value < 255u; value++) {
-        let count = atomicLoad(&counts[value]);
-        if (left < count) { break; }
-        left -= count;
-      }
-      picked = vec3(value, left, atomicLoad(&counts[value]));
-      atomicStore(&above, 0x7fffffffu);
-    }
-    let found = workgroupUniformLoad(&picked);
-    prefix |= found.x << shift;
-    fixed |= 255u << shift;
-    rank = found.y;
-    equal = found.z;
-  }
-  for (var i = lane; i < n; i += 256u) {
-    let bits = magnitude(source + i);
-    if (bits > prefix) { atomicMin(&above, bits); }
-  }
-  workgroupBarrier();
-  let fraction = bitcast<f32>(table[5]);
-  let low = bitcast<f32>(prefix);
-  var quantile = low;
-  if (fraction > 0.0 && rank + 1u >= equal) { quantile = low + fraction * (bitcast<f32>(atomicLoad(&above)) - low); }
-  let most = bitcast<f32>(table[6]);
-  let limit = max(quantile, most);
-  let scale = most / limit;
-  for (var i = lane; i < n; i += 256u) {
-    slots[target_ + i] = clamp(slots[source + i], -limit, limit) * scale;
-  }
-}
-`;
+/** Checks one slot. */
+export const checkCode = `${layout("vec4<u32>")}${note}${vectorwise("  note(slots[table[2] + i], table[3]);")}`;
+/** Returns the range of the table for it. */
+export const checkWords = ({ vectors, position }: Place, slot: Slot, instruction: number): number[] => [
+  vectors,
+  exponent,
+  position(slot),
+  instruction,
+];

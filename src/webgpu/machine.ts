@@ -1,19 +1,12 @@
-// One run's memory on a GPU. Work is recorded and submitted in order; the host waits only in `settle`, and only for what was read.
+// One run's memory on a GPU. Work is recorded and submitted in order; the host waits only in `settle`, for what was read, and in `call`,
+// so that it is never more than one model call ahead.
 import type { DeviceBuffers, DeviceMachine, EngineProgram, Slot, Tensor } from "../wasm/engine.ts";
 import { mostReads, plannedChecks } from "./analysis.ts";
 import { usage } from "./device.ts";
-import {
-  bitsOf,
-  checkCode,
-  clipCode,
-  groupSize,
-  type Kernel,
-  linearKernel,
-  mostGroups,
-  noInstruction,
-  type Place,
-} from "./kernels.ts";
+import { clipCode, clipWords, rescaleCode, rescaleWords } from "./item-kernels.ts";
+import { checkCode, checkWords, groupSize, type Kernel, linearKernel, mostGroups, noInstruction } from "./kernels.ts";
 import { DeviceLostError } from "./lost.ts";
+import { openWork } from "./work.ts";
 
 /** What the machines of one engine share. */
 export interface Context {
@@ -42,21 +35,26 @@ export function openMachine(
   itemLength: number,
 ): DeviceMachine {
   const { device } = context;
-  const { queue } = device;
   const length = items * itemLength;
   const bytes = 4 * length;
   const vectors = roundUp(length, 4) / 4;
   const needed = Math.max(1, program.slots) * vectors * 16;
-  const most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  if (needed > most) {
+  const { maxStorageBufferBindingSize: mostBound, maxBufferSize } = device.limits;
+  /** Where reads lie in the staging buffer; the mark comes first. */
+  const stagingOffset = (index: number) => 16 + index * bytes;
+  const stagingSize = roundUp(stagingOffset(mostReads(program)), 8);
+  for (const [size, limit, most] of [
+    [needed, "maxStorageBufferBindingSize", Math.min(mostBound, maxBufferSize)],
+    [stagingSize, "maxBufferSize", maxBufferSize],
+  ] as const) {
+    if (size <= most) continue;
     throw new RangeError(
-      `"shape": ${length} elements need ${needed} bytes in one buffer, and the device allows ${most}; take a smaller batch, or request a device with a larger maxStorageBufferBindingSize`,
+      `"shape": ${length} elements need ${size} bytes in one buffer, and the device allows ${most}; take a smaller batch, or request a device with a larger ${limit}`,
     );
   }
 
   // The table: a range for each dispatch that the program can make.
   const words: number[] = [];
-  const coefficientWords: number[] = [];
   let window = alignment;
   const range = (list: readonly number[]) => {
     const first = words.length;
@@ -70,71 +68,67 @@ export function openMachine(
     return { pipeline: context.pipeline(code), offset: 4 * range(list), groups: count };
   };
   const coefficient = (index: number) => Math.fround(program.coefficients[index] as number);
-  const place: Place = { vectors, position: (slot) => slot * vectors, coefficient };
-  const linear = (kernel: Kernel) => {
-    const made = command(kernel.code, kernel.words);
-    for (const [index, word] of kernel.coefficients) coefficientWords[index] = made.offset / 4 + word;
-    return made;
-  };
-  const scopes = ["validation", "out-of-memory"] as const;
-  for (const scope of scopes) device.pushErrorScope(scope);
+  const place = { vectors, position: (slot: Slot) => slot * vectors, coefficient };
+  const linear = ({ code, words }: Kernel) => command(code, words);
   const checks = plannedChecks(program);
-  const execs = program.instructions.map((instruction, at) =>
-    "operations" in instruction
-      ? linear(linearKernel(instruction.operations, place, checks.before.get(at), checks.after.get(at)))
-      : undefined,
-  );
-  /** Commands that only some runs need, each with a range that is written when it is used. */
-  const spare = new Map<string, Command>();
-  const spareWords = 8;
-  for (const code of [checkCode, ...(program.instructions.some((i) => i.kind === "clip") ? [clipCode] : [])]) {
-    spare.set(code, command(code, new Array<number>(spareWords).fill(0)));
-  }
   const scaling = (slot: Slot, factor: number) =>
     linearKernel([{ out: slot, terms: [{ coefficient: 0, from: slot }] }], { ...place, coefficient: () => factor });
-  const scaleCommand = command(scaling(0, 1).code, scaling(0, 1).words);
-
-  const storage = usage.storage | usage.copySource | usage.copyTarget;
-  const memory = device.createBuffer({ size: needed, usage: storage });
-  const table = device.createBuffer({ size: 4 * (words.length + window), usage: usage.storage | usage.copyTarget });
-  const mark = device.createBuffer({ size: 4, usage: storage });
-  const group = device.createBindGroup({
-    layout: context.layout,
-    entries: [
-      { binding: 0, resource: { buffer: memory } },
-      { binding: 1, resource: { buffer: table, size: 4 * window } },
-      { binding: 2, resource: { buffer: mark } },
-    ],
-  });
-  const opened = Promise.all(scopes.map(() => device.popErrorScope())).catch(() => []);
-  queue.writeBuffer(table, 0, Uint32Array.from(words));
-  queue.writeBuffer(mark, 0, Uint32Array.of(noInstruction));
+  const kinds = new Set(program.instructions.map(({ kind }) => kind));
 
   /** The instruction behind the last one that was run. */
   let at = 0;
-  let encoder: GPUCommandEncoder | undefined;
+  const stepNow = () => {
+    const marked = (instruction: object) => "step" in instruction;
+    const next = program.instructions.slice(at).find(marked) ?? program.instructions.findLast(marked);
+    return (next as unknown as { step: number }).step;
+  };
+  const work = openWork(device, () => `the run of ${length} elements in step ${stepNow()}`);
+  const buffer = (size: number, flags: number) => work.watch(() => device.createBuffer({ size, usage: flags }));
+  const storage = usage.storage | usage.copySource | usage.copyTarget;
+  const { execs, spare, group, own } = work.watch(() => {
+    const execs = program.instructions.map((instruction, i) =>
+      "operations" in instruction
+        ? linear(linearKernel(instruction.operations, place, checks.before.get(i), checks.after.get(i)))
+        : undefined,
+    );
+    /** Commands that only some runs need, each with a range that is written when it is used. */
+    const spare = new Map<string, Command>();
+    const codes = [checkCode, ...(kinds.has("clip") ? [clipCode] : []), ...(kinds.has("rescale") ? [rescaleCode] : [])];
+    for (const code of codes) spare.set(code, command(code, new Array<number>(8).fill(0)));
+    spare.set(scaling(0, 1).code, linear(scaling(0, 1)));
+    const memory = device.createBuffer({ size: needed, usage: storage });
+    const table = device.createBuffer({ size: 4 * (words.length + window), usage: usage.storage | usage.copyTarget });
+    const mark = device.createBuffer({ size: 4, usage: storage });
+    const entries = [
+      { binding: 0, resource: { buffer: memory } },
+      { binding: 1, resource: { buffer: table, size: 4 * window } },
+      { binding: 2, resource: { buffer: mark } },
+    ];
+    return {
+      execs,
+      spare,
+      group: device.createBindGroup({ layout: context.layout, entries }),
+      own: { memory, table, mark },
+    };
+  });
+  const { memory, table, mark } = own;
+  work.put(table, 0, Uint32Array.from(words));
+  work.put(mark, 0, Uint32Array.of(noInstruction));
+
   /** What the host has just written, while the slot still holds it. */
   let fresh: { readonly slot: Slot; readonly data: Tensor } | undefined;
-  let exchange: readonly [x: GPUBuffer, output: GPUBuffer] | undefined;
+  /** What calls are lent, by how many outputs they have. */
+  const exchange = new Map<number, readonly [x: GPUBuffer, output: GPUBuffer]>();
+  /** Calls that the GPU may still be at. */
+  const ahead: Promise<unknown>[] = [];
   let staging: GPUBuffer | undefined;
   let reads: Float32Array[] = [];
   let released = false;
+  /** What is read when the memory goes back. */
+  let last: Promise<number | undefined> | undefined;
 
-  const record = () => {
-    encoder ??= device.createCommandEncoder();
-    return encoder;
-  };
-  const submit = () => {
-    if (encoder !== undefined) queue.submit([encoder.finish()]);
-    encoder = undefined;
-  };
-  /** Writes behind all that has been recorded. */
-  const put = (buffer: GPUBuffer, offset: number, data: Tensor | Uint32Array) => {
-    submit();
-    queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>);
-  };
   const dispatch = ({ pipeline, offset }: Command, count: number) => {
-    const pass = record().beginComputePass();
+    const pass = work.encoder().beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group, [offset]);
     pass.dispatchWorkgroups(Math.min(count, mostGroups), Math.ceil(count / mostGroups));
@@ -143,31 +137,45 @@ export function openMachine(
   };
   const dispatchSpare = (code: string, list: readonly number[], count = groups) => {
     const made = spare.get(code) as Command;
-    put(table, made.offset, Uint32Array.from(list));
+    work.put(table, made.offset, Uint32Array.from(list));
     dispatch(made, count);
   };
   const address = (slot: Slot) => 16 * vectors * slot;
-  /** Where reads lie in the staging buffer; the mark comes first. */
-  const stagingOffset = (index: number) => 16 + index * bytes;
-
-  const stepNow = () => {
-    const marked = (instruction: object) => "step" in instruction;
-    const next = program.instructions.slice(at).find(marked) ?? program.instructions.findLast(marked);
-    return (next as unknown as { step: number }).step;
-  };
   let lose: (reason: string) => void = () => {};
   const lost = new Promise<never>((_, reject) => {
     lose = (reason) => reject(new DeviceLostError(stepNow(), reason));
   });
   lost.catch(() => {});
   context.listeners.add(lose);
-  /** Throws the loss of the device if it explains an error: it may become known a moment later than what it causes. */
+  /** Throws what explains an error, the loss of the device or a refusal: both may become known a moment later than what they cause. */
   const blame = async (error: unknown): Promise<never> => {
     await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 200))]);
+    await work.accepted();
     throw error;
   };
   const unsupported = (): never => {
-    throw new Error("a run on a GPU cannot be saved");
+    throw new Error("a run on a GPU cannot be saved or changed");
+  };
+  const collect = async () => {
+    if (staging === undefined || reads.length === 0) return undefined;
+    work.submit();
+    const [list, from] = [reads, staging];
+    reads = [];
+    try {
+      await Promise.race([from.mapAsync(1), lost]).catch(blame);
+      await work.accepted();
+      const mapped = from.getMappedRange();
+      for (const [i, data] of list.entries()) data.set(new Float32Array(mapped, stagingOffset(i), length));
+      const first = new Uint32Array(mapped, 0, 1)[0] as number;
+      from.unmap();
+      return first === noInstruction ? undefined : first;
+    } finally {
+      if (released) forget();
+    }
+  };
+  const forget = () => {
+    staging?.destroy();
+    context.listeners.delete(lose);
   };
 
   return {
@@ -175,17 +183,14 @@ export function openMachine(
     allocate: (n) => new Float32Array(n),
     write(slot, data) {
       // Memory that is shared with other threads is refused by some implementations.
-      put(memory, address(slot), data.buffer instanceof ArrayBuffer ? data : data.slice());
+      work.put(memory, address(slot), data.buffer instanceof ArrayBuffer ? data : data.slice());
       fresh = { slot, data };
     },
     read(slot) {
       const data = new Float32Array(length);
-      staging ??= device.createBuffer({
-        size: roundUp(stagingOffset(mostReads(program)), 8),
-        usage: usage.mapRead | usage.copyTarget,
-      });
-      record().copyBufferToBuffer(memory, address(slot), staging, stagingOffset(reads.length), bytes);
-      record().copyBufferToBuffer(mark, 0, staging, 0, 4);
+      staging ??= buffer(stagingSize, usage.mapRead | usage.copyTarget);
+      work.encoder().copyBufferToBuffer(memory, address(slot), staging, stagingOffset(reads.length), bytes);
+      work.encoder().copyBufferToBuffer(mark, 0, staging, 0, 4);
       reads.push(data);
       return data;
     },
@@ -195,72 +200,65 @@ export function openMachine(
       if (made !== undefined) dispatch(made, made.groups);
     },
     scale(slot, factor) {
-      put(table, scaleCommand.offset, Uint32Array.from(scaling(slot, factor).words));
-      dispatch(scaleCommand, groups);
+      const { code, words } = scaling(slot, factor);
+      dispatchSpare(code, words);
     },
-    clip(to, from, ratio, maxValue) {
-      const position = ratio * (itemLength - 1);
-      const rank = Math.floor(position);
-      const list = [items, itemLength, 4 * vectors * from, 4 * vectors * to, rank];
-      dispatchSpare(clipCode, [...list, bitsOf(position - rank), bitsOf(maxValue)], items);
+    clip(to, from, ratio, maxValue, limit) {
+      const places = [4 * place.position(from), 4 * place.position(to)] as const;
+      dispatchSpare(clipCode, clipWords({ items, itemLength }, places, { ratio, maxValue, limit }), items);
+    },
+    rescale(slot, like, share) {
+      const places = [4 * place.position(slot), 4 * place.position(like)] as const;
+      dispatchSpare(rescaleCode, rescaleWords({ items, itemLength }, ...places, share), items);
     },
     isFinite(slot, instruction = 0) {
       at = instruction + 1;
       if (fresh?.slot === slot) return fresh.data.every(Number.isFinite);
       const planned = checks.planned.get(instruction)?.has(slot) ?? false;
-      if (!planned) dispatchSpare(checkCode, [vectors, slot * vectors, instruction]);
+      if (!planned) dispatchSpare(checkCode, checkWords(place, slot, instruction));
       return true;
     },
-    setCoefficient(index, value) {
-      put(table, 4 * (coefficientWords[index] as number), Float32Array.of(value));
-    },
     async call(x, outputs, ask) {
+      const made = exchange.get(outputs.length);
       const size = roundUp(bytes * outputs.length, 16);
-      exchange ??= [device.createBuffer({ size, usage: storage }), device.createBuffer({ size, usage: storage })];
-      const [input, output] = exchange;
-      for (const i of outputs.keys()) record().copyBufferToBuffer(memory, address(x), input, i * bytes, bytes);
-      submit();
+      const [input, output] = made ?? [buffer(size, storage), buffer(size, storage)];
+      if (made === undefined) {
+        exchange.set(outputs.length, [input, output]);
+        // Not for the network to run on memory that is not there.
+        await Promise.race([work.accepted(), lost]);
+      }
+      for (const i of outputs.keys()) work.encoder().copyBufferToBuffer(memory, address(x), input, i * bytes, bytes);
+      work.submit();
       const buffers: DeviceBuffers = { device, x: input, output };
-      const answered = await ask(buffers).catch(blame);
+      let answered = false;
+      try {
+        answered = await ask(buffers);
+      } catch (error) {
+        await blame(error);
+      }
+      // One call of the network is queued while the GPU is at the one before: enough to keep it busy, and all that an abort waits for.
+      ahead.push(device.queue.onSubmittedWorkDone().catch(() => {}));
+      if (ahead.length > 1) await Promise.race([ahead.shift(), lost]);
       // A run that was given up meanwhile has no memory left.
       if (!answered || released) return answered;
       for (const [i, slot] of outputs.entries()) {
-        record().copyBufferToBuffer(output, i * bytes, memory, address(slot), bytes);
+        work.encoder().copyBufferToBuffer(output, i * bytes, memory, address(slot), bytes);
       }
       fresh = undefined;
       return true;
     },
-    async settle() {
-      if (staging === undefined || reads.length === 0) return undefined;
-      submit();
-      const [list, buffer] = [reads, staging];
-      reads = [];
-      try {
-        await Promise.race([buffer.mapAsync(1), lost]).catch(blame);
-        const failure = (await opened).find((error) => error !== null);
-        if (failure) throw new Error(`the GPU refuses the run of ${length} elements: ${failure.message}`);
-        const mapped = buffer.getMappedRange();
-        for (const [i, data] of list.entries()) data.set(new Float32Array(mapped, stagingOffset(i), length));
-        const first = new Uint32Array(mapped, 0, 1)[0] as number;
-        buffer.unmap();
-        return first === noInstruction ? undefined : first;
-      } finally {
-        if (released) {
-          buffer.destroy();
-          context.listeners.delete(lose);
-        }
-      }
-    },
+    settle: () => last ?? collect(),
+    setCoefficient: unsupported,
     save: unsupported,
     restore: unsupported,
     release() {
-      submit();
+      work.submit();
       released = true;
-      for (const buffer of [memory, table, mark, ...(exchange ?? [])]) buffer.destroy();
-      // What has been read is still on its way.
-      if (reads.length > 0) return;
-      staging?.destroy();
-      context.listeners.delete(lose);
+      for (const one of [memory, table, mark, ...[...exchange.values()].flat()]) one.destroy();
+      // What has been read is still on its way, and nobody may come for it.
+      if (reads.length === 0) return forget();
+      last = collect();
+      last.catch(() => {});
     },
   };
 }

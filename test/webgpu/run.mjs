@@ -78,7 +78,8 @@ await installRuntimes();
 await installChromium();
 const folder = await makeConsumer();
 cpSync(join(here, "entries"), join(folder, "webgpu"), { recursive: true });
-for (const name of ["scenario.mjs", "tolerance.mjs"]) cpSync(join(here, name), join(folder, "webgpu", name));
+for (const name of ["scenario.mjs", "hardships.mjs", "tolerance.mjs"])
+  cpSync(join(here, name), join(folder, "webgpu", name));
 setUpDawn(folder);
 const bundle = join(folder, "network.mjs");
 await build({
