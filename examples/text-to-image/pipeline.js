@@ -6,6 +6,7 @@ import { randnTensor, schedulerFromConfig, torchGenerator } from "dc-solver/diff
 import { Files, Json, naming } from "./files.js";
 import { check } from "./options.js";
 import { beside, encodeTokens, openTextEncoder, openTokenizers, pick } from "./text.js";
+import { turn } from "./turn.js";
 import { condition, denoiserOf, openUnet } from "./unet.js";
 import { decode, encode, openVae, readVaeConfig } from "./vae.js";
 
@@ -160,7 +161,7 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
       "unet",
       () => openUnet(runtime, files),
       async (graph) => {
-        const denoiser = told(denoiserOf(graph, scheduler.prediction), (time) => {
+        const denoiser = denoiserOf(graph, scheduler.prediction, (time) => {
           timesteps.push(time);
           tell({ phase: "denoise", doing: "run", step: timesteps.length, steps: plan.nfe });
         });
@@ -261,36 +262,6 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
       queue(async () => {
         for (const name of [...graphs.keys()]) await close(name);
       }),
-  };
-}
-
-// ONNX Runtime's WebAssembly works on this thread. Without a turn of the event loop between two calls nothing else is heard: no signal
-// of the process, no message to a worker that the run is to end.
-const turn = () => new Promise((resolve) => (globalThis.setImmediate ?? setTimeout)(resolve));
-
-/**
- * Returns a denoiser that reports each call before it is made.
- * @template C
- * @param {import("dc-solver").Denoiser<C>} network
- * @param {(time: number) => void} report
- * @returns {import("dc-solver").Denoiser<C>}
- */
-function told(network, report) {
-  const begin = async (/** @type {import("dc-solver").DenoiserInput<C>} */ { modelTime, signal }) => {
-    await turn();
-    signal?.throwIfAborted();
-    report(modelTime);
-  };
-  return {
-    prediction: network.prediction,
-    async predict(request) {
-      await begin(request);
-      return network.predict(request);
-    },
-    async predictGuided(request) {
-      await begin(request);
-      return /** @type {NonNullable<typeof network.predictGuided>} */ (network.predictGuided)(request);
-    },
   };
 }
 

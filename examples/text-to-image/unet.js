@@ -3,6 +3,7 @@
 import { onnxDenoiser } from "dc-solver/onnx";
 import { naming } from "./files.js";
 import { openGraph } from "./graph.js";
+import { turn } from "./turn.js";
 
 /**
  * @typedef {import("./graph.js").Graph} Graph
@@ -39,25 +40,35 @@ export function condition(graph, { states, pooled }, { width, height }) {
  * Returns the UNet as a denoiser.
  * @param {Graph} graph
  * @param {import("dc-solver").PredictionType} prediction
+ * @param {(time: number) => void} [report] hears what the scheduler tells the network, before each call
  * @returns {import("dc-solver").Denoiser<Condition>}
  */
-export function denoiserOf(graph, prediction) {
+export function denoiserOf(graph, prediction, report) {
   const { ort, session } = graph;
   const network = naming(graph.path, () =>
     onnxDenoiser({ ort, session, prediction, encodeCondition: (/** @type {Condition | undefined} */ c) => c ?? {} }),
   );
-  if (!graph.input("timestep")?.type?.startsWith("int")) return network;
-  // Some schedulers have times between two training steps. A graph that takes integers gets them cut off, as diffusers'
-  // OnnxStableDiffusionPipeline does it.
-  const told = (/** @type {number} */ time) =>
-    Math.abs(time - Math.round(time)) < 1e-6 ? Math.round(time) : Math.trunc(time);
+  const pair = /** @type {NonNullable<typeof network.predictGuided>} */ (network.predictGuided);
+  const integer = graph.input("timestep")?.type?.startsWith("int") ?? false;
+
+  /**
+   * Returns a request, told in a form that the graph takes.
+   * @template {import("dc-solver").DenoiserInput<Condition>} T
+   * @param {T} request
+   */
+  async function tell(request) {
+    await turn();
+    request.signal?.throwIfAborted();
+    const { modelTime: time } = request;
+    report?.(time);
+    if (!integer) return request;
+    // Some schedulers have times between two training steps. A graph that takes integers gets them cut off, as diffusers'
+    // OnnxStableDiffusionPipeline does it.
+    return { ...request, modelTime: Math.abs(time - Math.round(time)) < 1e-6 ? Math.round(time) : Math.trunc(time) };
+  }
   return {
     prediction,
-    predict: (request) => network.predict({ ...request, modelTime: told(request.modelTime) }),
-    predictGuided: (request) =>
-      /** @type {NonNullable<typeof network.predictGuided>} */ (network.predictGuided)({
-        ...request,
-        modelTime: told(request.modelTime),
-      }),
+    predict: async (request) => network.predict(await tell(request)),
+    predictGuided: async (request) => pair(await tell(request)),
   };
 }
