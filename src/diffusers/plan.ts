@@ -3,6 +3,7 @@ import * as check from "../check.ts";
 import type { Plan } from "../plan/plan.ts";
 import { findSolver, planOn } from "../solvers/index.ts";
 import type { ClassRow, Settings, StepRequest, Timetable, TimetableRequest } from "./row.ts";
+import type { Level } from "./table-schedule.ts";
 import type { TablePrecision } from "./tables.ts";
 
 /** Options of a plan: of the timetable, of the steps, and where to start. */
@@ -57,7 +58,9 @@ export function planOfTimetable(
   timetable: PlacedTimetable,
 ): Plan {
   const { startStep: from, initNoiseSigma } = timetable;
-  const levels = timetable.levels.slice(from);
+  const levels = timetable.stops
+    ? timetable.stops(from).map((i) => timetable.levels[i] as Level)
+    : timetable.levels.slice(from);
   if (settings.config.prediction_type === "epsilon" && levels[0]?.alpha === 0) {
     const remedy =
       "at zero terminal SNR it says nothing about x₀; the network must be of another kind, or the grid start lower";

@@ -57,6 +57,8 @@ export interface Timetable {
   readonly arrivals?: readonly (Point | undefined)[];
   /** Index of the first call of each step in `timesteps`; default: one call a step. */
   readonly firstCalls?: readonly number[];
+  /** Returns the levels between which a run goes that starts at level `from`, by index, where a step is more than one level long. */
+  stops?(from: number): readonly number[];
   /** Returns the schedule of the levels from a step on. */
   schedule(from: number): NoiseSchedule;
 }
