@@ -90,6 +90,20 @@ describe("a session on WebGPU", () => {
     expect(await denoiser(session).predictOnDevice?.(request())).toBe(true);
   });
 
+  it("gets back the tensors that were made for the call, well or badly ended, and none of the caller's", async () => {
+    disposed.length = 0;
+    const session = fake();
+    await denoiser(session).predictOnDevice?.(request());
+    expect(disposed.splice(0)).toEqual([Float32Array.of(7, 7), BigInt64Array.of(1n, 2n), "y"]);
+    session.run = () => Promise.reject(new Error("no"));
+    await expect(denoiser(session).predictOnDevice?.(request())).rejects.toThrow("no");
+    expect(disposed.splice(0)).toEqual([Float32Array.of(7, 7), BigInt64Array.of(1n, 2n)]);
+    const own = new Tensor("int64", "the caller's", [2]);
+    const encodeCondition = () => ({ class_labels: wrong(own) });
+    await denoiser(fake(), { encodeCondition }).predictOnDevice?.(request());
+    expect(disposed.splice(0)).toEqual([Float32Array.of(7, 7), "y"]);
+  });
+
   it("on another device than the engine's is an error, and no run", async () => {
     const session = fake();
     const message =
@@ -121,10 +135,19 @@ describe("loadModel", () => {
     return typeof file === "string" ? new TextEncoder().encode(file) : file;
   };
 
-  it("offers the call on the provider webgpu alone", async () => {
-    const host = await loadModel({ ort, folder });
-    expect(host.denoiser.predictOnDevice).toBeUndefined();
-    await host.dispose();
+  it("offers the call where webgpu is the first provider", async () => {
+    // Every provider is the CPU here: what is tested is what the library makes of their names.
+    const create = (bytes: Uint8Array) => ort.InferenceSession.create(bytes);
+    const anywhere = wrong({ ...ort, InferenceSession: { create } });
+    const offered = async (executionProviders?: string[]) => {
+      const model = await loadModel({ ort: anywhere, folder, ...(executionProviders && { executionProviders }) });
+      await model.dispose();
+      return model.denoiser.predictOnDevice !== undefined;
+    };
+    expect(await offered()).toBe(false);
+    expect(await offered(["webgpu"])).toBe(true);
+    expect(await offered(["webgpu", "wasm"])).toBe(true);
+    expect(await offered(["wasm", "webgpu"])).toBe(false);
   });
 
   it("says what webgpu needs where it is missing, and falls back to nothing", async () => {
