@@ -1,5 +1,5 @@
 // One run's memory on a GPU. Work is recorded and submitted in order; the host waits only in `settle`, for what was read, and in `call`,
-// so that it is never more than one model call ahead.
+// so that an abort does not find the whole run queued.
 import type { DeviceBuffers, DeviceMachine, EngineProgram, Slot, Tensor } from "../wasm/engine.ts";
 import { mostReads, plannedChecks } from "./analysis.ts";
 import { usage } from "./device.ts";
@@ -20,6 +20,12 @@ export interface Context {
 /** Words between two ranges of the table: what dynamic offsets must be multiples of. */
 const alignment = 64;
 const roundUp = (n: number, multiple: number) => Math.ceil(n / multiple) * multiple;
+
+/**
+ * Model calls that may be queued on the GPU; an abort waits for them. To hear that one is done takes up to 6 ms (Deno; 0.4 in Node),
+ * which one call at a time would add to every call that is shorter.
+ */
+const mostAhead = 4;
 
 /** A dispatch: which shader, with which range of the table, over how many work groups. */
 interface Command {
@@ -236,9 +242,8 @@ export function openMachine(
       } catch (error) {
         await blame(error);
       }
-      // One call of the network is queued while the GPU is at the one before: enough to keep it busy, and all that an abort waits for.
       ahead.push(device.queue.onSubmittedWorkDone().catch(() => {}));
-      if (ahead.length > 1) await Promise.race([ahead.shift(), lost]);
+      if (ahead.length >= mostAhead) await Promise.race([ahead.shift(), lost]);
       // A run that was given up meanwhile has no memory left.
       if (!answered || released) return answered;
       for (const [i, slot] of outputs.entries()) {
