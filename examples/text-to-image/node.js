@@ -13,6 +13,7 @@ const help = `node examples/text-to-image/node.js --model FOLDER --prompt TEXT [
   --prompt TEXT         once for each picture
   --negative TEXT       once, or once for each picture
   --steps 25            --guidance 7.5           --width, --height (pixels; default: the model's)
+  --guidance-rescale 0  --guidance-interval LOW,HIGH (noise levels between which the network is guided)
   --seed 0              or one for each picture: 1,2,3
   --scheduler CLASS     of diffusers; default: the folder's. --set NAME=JSON: an argument of it, as often as you like
   --eta 0               for the schedulers that know it
@@ -36,6 +37,8 @@ function parse(args) {
         negative: { type: "string", multiple: true },
         steps: { type: "string" },
         guidance: { type: "string" },
+        "guidance-rescale": { type: "string" },
+        "guidance-interval": { type: "string" },
         width: { type: "string" },
         height: { type: "string" },
         seed: { type: "string" },
@@ -135,6 +138,8 @@ async function main(signal) {
     image: args.image && (await readPicture(args.image)),
     steps: args.steps && number("steps", args.steps),
     guidanceScale: args.guidance && number("guidance", args.guidance),
+    guidanceRescale: args["guidance-rescale"] && number("guidance-rescale", args["guidance-rescale"]),
+    guidanceInterval: args["guidance-interval"]?.split(",").map((level) => number("guidance-interval", level)),
     width: args.width && number("width", args.width),
     height: args.height && number("height", args.height),
     eta: args.eta && number("eta", args.eta),

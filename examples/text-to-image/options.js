@@ -7,6 +7,8 @@
  * @property {string | readonly string[]} [negativePrompt] one text for each picture, or one for all; needs guidance
  * @property {number} [steps] default 25
  * @property {number} [guidanceScale] default 7.5; at 1 and below the network is not guided
+ * @property {number} [guidanceRescale] share, 0 to 1, by which a guided output gets its standard deviation back; default 0
+ * @property {readonly [number, number]} [guidanceInterval] noise levels sigma/alpha between which the network is guided; default: all
  * @property {number} [width] pixels; default: what the network was trained with, or the image's width
  * @property {number} [height]
  * @property {number | readonly number[]} [seed] of all random numbers, those of torch on the CPU; or one for each picture. Default 0
@@ -28,8 +30,8 @@
  */
 
 const known =
-  `prompt negativePrompt steps guidanceScale width height seed scheduler schedulerConfig eta image strength signal
-  onProgress previewEvery onPreview`.split(/\s+/);
+  `prompt negativePrompt steps guidanceScale guidanceRescale guidanceInterval width height seed scheduler schedulerConfig
+  eta image strength signal onProgress previewEvery onPreview`.split(/\s+/);
 
 /**
  * Returns the options with defaults filled in, and texts and seeds as lists.

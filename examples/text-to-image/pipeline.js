@@ -153,7 +153,7 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
    * @param {Pick<import("dc-solver").SampleOptions<unknown>, "noise" | "initial">} begin
    */
   async function denoise({ o, tell, draw, scheduler, plan, shape }, { conditional, unconditional }, begin) {
-    const { guided, guidanceScale, previewEvery, signal } = o;
+    const { guided, guidanceScale, guidanceRescale, guidanceInterval, previewEvery, signal } = o;
     /** @type {number[]} */
     const timesteps = [];
     if (!graphs.has("unet")) tell({ phase: "denoise", doing: "load" });
@@ -173,6 +173,8 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
           ...(plan.draws === 0 ? {} : { stepNoise: () => draw(shape) }),
           condition: condition(graph, conditional, o),
           ...(guided ? { unconditional: condition(graph, unconditional, o), guidanceScale } : {}),
+          ...(guidanceRescale === undefined ? {} : { guidanceRescale }),
+          ...(guidanceInterval === undefined ? {} : { guidanceInterval }),
           ...(signal === undefined ? {} : { signal }),
         });
         for (;;) {

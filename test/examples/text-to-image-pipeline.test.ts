@@ -56,6 +56,27 @@ describe("graphs", () => {
   });
 });
 
+describe("guidance", () => {
+  it("doubles the batch, only between the noise levels that are given", async () => {
+    const { pipeline, unet } = await open();
+    const items = () => unet().map(({ feeds }) => feeds.sample?.dims[0]);
+    const whole = await pipeline.generate(wish);
+    expect(items()).toEqual([2, 2, 2, 2]);
+    // Timesteps 751, 501, 251 and 1 are at sigma/alpha of about 4.9, 1.6, 0.6 and 0.04.
+    const within = await pipeline.generate({ ...wish, guidanceInterval: [0.3, 3] });
+    expect(items().slice(4)).toEqual([1, 2, 2, 1]);
+    expect(within.latents).not.toEqual(whole.latents);
+  });
+
+  it("is rescaled where that is asked for: what is asked reaches the library", async () => {
+    const { pipeline } = await open();
+    const { latents } = await pipeline.generate(wish);
+    expect((await pipeline.generate({ ...wish, guidanceRescale: 0 })).latents).toEqual(latents);
+    expect((await pipeline.generate({ ...wish, guidanceRescale: 0.7 })).latents).not.toEqual(latents);
+    await expect(pipeline.generate({ ...wish, guidanceRescale: 2 })).rejects.toThrow('"guidanceRescale": expected');
+  });
+});
+
 describe("progress", () => {
   it("names phases, loads, and calls of the network, in order", async () => {
     const { pipeline } = await open();
