@@ -96,6 +96,18 @@ export interface PlanOptions {
   order?: number;
   eta?: number;
   rawNoise?: boolean;
+  posterior?: { readonly variance?: "small" | "large"; readonly lastDraw?: boolean } | null;
+  start?: "none" | "repeat" | "runge_kutta";
+  departures?: {
+    readonly velocity?: boolean;
+    readonly blind?: boolean;
+    readonly stride?: number;
+    readonly half?: number;
+  } | null;
+  boundary?: { readonly scaling: number } | null;
+  lastDraw?: boolean;
+  gamma?: number;
+  through?: { readonly times: readonly number[] } | null;
   variant?: "bh1" | "bh2" | "midpoint" | "heun";
   predict?: Space;
   corrector?: boolean;

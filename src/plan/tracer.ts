@@ -58,10 +58,10 @@ export class Trace {
     return this.record((to) => ({ kind: "draw", to, draw: this.draws }));
   }
 
-  /** Returns the model's output at state `x` and time `t`, in the solver's space and thresholded if the plan says so. */
-  evaluate(x: Value, t: number): Prediction {
+  /** Returns the model's output at state `x` and time `t`, in the solver's space or `own`, thresholded if the plan says so. */
+  evaluate(x: Value, t: number, own: Space = this.space): Prediction {
     const { alpha, sigma } = this.point(t);
-    const space = this.thresholding === undefined ? this.space : "sample";
+    const space = this.thresholding === undefined ? own : "sample";
     const { schedule } = this;
     const call = {
       ...({ kind: "evaluate", x: x.id, t, alpha, sigma, modelTime: schedule.modelTime(t), space } as const),
@@ -76,7 +76,7 @@ export class Trace {
       denoised = this.record((to) => ({ kind: "clip", to, from: raw.id, ...thresholding }));
       output = denoised;
     }
-    if (this.space === "epsilon") {
+    if (own === "epsilon") {
       // ε = (x − alpha·x₀)/sigma and back; the way back is only for those who watch, `lower` drops it for the others.
       if (this.thresholding === undefined)
         denoised = this.combine([

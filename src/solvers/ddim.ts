@@ -1,11 +1,20 @@
 // DDIM (Song et al. 2021, arXiv 2010.02502): the first-order step, with a share eta of the noise drawn afresh; eta = 1 is the
 // ancestral sampling of DDPM (Ho et al. 2020) with its smaller variance.
 import * as check from "../check.ts";
-import type { Prediction, Term } from "../plan/tracer.ts";
+import type { Space } from "../diffusion/prediction.ts";
+import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { defineSolver, type GridPoint } from "./solver.ts";
 
-export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean }>({
+/** What DDPM does otherwise. */
+export interface Posterior {
+  /** "large": fresh noise of the forward step's variance, which leaves more noise than the level has (Ho et al. 2020, section 3.2). */
+  readonly variance?: "small" | "large";
+  /** Whether the last step draws too, default true; if not, it is the deterministic one. */
+  readonly lastDraw?: boolean;
+}
+
+export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean; posterior: Posterior | null }>({
   name: "ddim",
   aliases: [],
   about: "DDIM, first order, with a share eta of fresh noise (Song et al. 2021, arXiv 2010.02502)",
@@ -22,36 +31,61 @@ export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean
       check: check.boolean,
       about: "whether ε stays the network's own where x₀ is thresholded",
     },
+    posterior: { default: null, check: checkPosterior, about: "variance and last draw as DDPM has them, or null" },
   },
   observedOrder: ({ eta }) => (eta === 0 ? 1 : undefined),
 
-  build(trace, { points, arrival, predict }, { eta, rawNoise }) {
+  build(trace, { points, arrival, predict }, { eta, rawNoise, posterior }) {
+    const { variance = "small", lastDraw = true } = posterior ?? {};
+    const last = points.length - 2;
     let x = trace.start();
-    for (let k = 0; k < points.length - 1; k++) {
+    for (let k = 0; k <= last; k++) {
       const [s, t] = [points[k] as GridPoint, arrival(k)];
-      const m: Prediction = trace.evaluate(x, s.t);
+      const m = trace.evaluate(x, s.t);
+      const draws = eta > 0 && (lastDraw || k < last);
       // sigma_t² = kept² + fresh², fresh = eta·sigma_t·√(1 − e^{−2h})
-      const share = eta * eta * -wasm().expm1(2 * (s.lambda - t.lambda));
-      const fresh = t.sigma * Math.sqrt(share);
-      const kept = t.sigma * Math.sqrt(1 - share);
-      // alpha_t x₀ + kept ε, with x₀ or ε eliminated through x = alpha_s x₀ + sigma_s ε
-      const terms: Term[] = rawNoise
-        ? [
-            [t.alpha, m.denoised],
-            [kept, m.noise()],
-          ]
-        : predict === "sample"
-          ? [
-              [kept / s.sigma, x],
-              [t.alpha - (s.alpha * kept) / s.sigma, m],
-            ]
-          : [
-              [t.alpha / s.alpha, x],
-              [kept - (t.alpha * s.sigma) / s.alpha, m],
-            ];
+      const share = draws ? eta * eta * -wasm().expm1(2 * (s.lambda - t.lambda)) : 0;
+      const terms = renoised(predict, s, t, t.sigma * Math.sqrt(1 - share), x, m, rawNoise);
+      // The forward step's variance is sigma_s²·(1 − e^{−2h}).
+      const fresh = (variance === "large" ? s.sigma : t.sigma) * Math.sqrt(share);
       // Drawn where it counts for nothing too, at a last step to sigma 0: the stream is the same whatever the grid.
-      if (eta > 0) terms.push([fresh, trace.draw()]);
-      x = trace.endStep(trace.combine(terms));
+      if (draws) terms.push([fresh, trace.draw()]);
+      x = trace.endStep(trace.combine(terms), draws && variance === "large" ? { consistent: false } : {});
     }
   },
 });
+
+/** Returns alpha_t x₀ + kept·ε, with x₀ or ε eliminated through x = alpha_s x₀ + sigma_s ε unless ε is to be the network's own. */
+export function renoised(
+  predict: Space,
+  s: GridPoint,
+  t: { readonly alpha: number },
+  kept: number,
+  x: Value,
+  m: Prediction,
+  rawNoise = false,
+): Term[] {
+  if (rawNoise) {
+    return [
+      [t.alpha, m.denoised],
+      [kept, m.noise()],
+    ];
+  }
+  return predict === "sample"
+    ? [
+        [kept / s.sigma, x],
+        [t.alpha - (s.alpha * kept) / s.sigma, m],
+      ]
+    : [
+        [t.alpha / s.alpha, x],
+        [kept - (t.alpha * s.sigma) / s.alpha, m],
+      ];
+}
+
+function checkPosterior(name: string, value: unknown): Posterior | null {
+  if (value === null) return null;
+  const given = check.options<Posterior>(name, value, ["variance", "lastDraw"]);
+  if (given.variance !== undefined) check.oneOf(`${name}.variance`, given.variance, ["small", "large"]);
+  if (given.lastDraw !== undefined) check.boolean(`${name}.lastDraw`, given.lastDraw);
+  return given;
+}

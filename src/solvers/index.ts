@@ -12,8 +12,12 @@ import { ddim } from "./ddim.ts";
 import { deis } from "./deis.ts";
 import { dpmpp } from "./dpmpp.ts";
 import { dpmppSinglestep } from "./dpmpp-singlestep.ts";
+import { flowHeun } from "./flow-heun.ts";
+import { lcm } from "./lcm.ts";
+import { pndm } from "./pndm.ts";
 import { sa } from "./sa.ts";
 import type { GridPoint, Solver } from "./solver.ts";
+import { tcd } from "./tcd.ts";
 import { unipc } from "./unipc.ts";
 
 /** Every solver, in the order in which the documentation lists them. */
@@ -24,6 +28,10 @@ export const solvers: readonly Solver[] = [
   dpmppSinglestep,
   deis,
   sa,
+  pndm,
+  lcm,
+  tcd,
+  flowHeun,
 ] as unknown as readonly Solver[];
 
 /** Options of every solver; the others are the solver's own. */

@@ -57,8 +57,13 @@ async function error({ plan, schedule, prediction, guided = false }: Case): Prom
   // sigma_t² = Σ (share of each source)²; without draws the only share is sigma_t itself, with its sign.
   const total = [0, 1].map((i) => Math.sqrt(residual.reduce((sum, r, j) => sum + (j % 2 === i ? r * r : 0), 0)));
   const errors = [...total, ...(plan.draws === 0 ? residual : [])].map((r) => Math.abs(r - end.sigma));
-  const growth = plan.options.predict === "epsilon" ? end.alpha / start.alpha : 1;
+  const growth = inNoise(plan) ? end.alpha / start.alpha : 1;
   return Math.max(...errors) / Math.max(1, ...initial.map((x) => Math.abs(growth * x)));
+}
+
+/** Whether outputs are held as ε; some methods do so whatever `predict` says. */
+function inNoise({ steps }: Plan): boolean {
+  return steps.some(({ operations }) => operations.some((o) => o.kind === "evaluate" && o.space === "epsilon"));
 }
 
 /** Ratios of a plan of `steps` steps, the first `dcOrder` of them 1. */
@@ -69,6 +74,15 @@ const randomRatios = (steps: number, dcOrder: number) =>
 // cosine table; one of order 1, which has that call alone, does so with its whole weight and in each of the seven steps.
 const tolerances = { sample: 1e-12, epsilon: 1e-10 };
 
+/**
+ * Returns the tolerance of a plan. Runge-Kutta steps chain four calls, each of which multiplies the rounding of the one before, and
+ * guidance does so by 7.5 more.
+ */
+function toleranceOf(plan: Plan): number {
+  const chained = Math.max(...plan.steps.map(({ outputs }) => outputs.length));
+  return chained > 2 ? 1e-7 : tolerances[inNoise(plan) ? "epsilon" : "sample"];
+}
+
 describe.each(Object.entries(schedules))("data at one point, on %s,", (_, make) => {
   const schedule = make();
 
@@ -77,7 +91,7 @@ describe.each(Object.entries(schedules))("data at one point, on %s,", (_, make) 
       for (const spacing of ["time_uniform", "logSNR", "karras"] as const) {
         const plan = createPlan(planOptions(setting, { schedule, steps: 7, spacing, predict }));
         if (plan.steps.some(({ consistent }) => consistent === false)) continue;
-        expect(await error({ plan, schedule, prediction: "epsilon" }), setting.title).toBeLessThan(tolerances[predict]);
+        expect(await error({ plan, schedule, prediction: "epsilon" }), setting.title).toBeLessThan(toleranceOf(plan));
       }
     }
   });
@@ -101,7 +115,7 @@ describe.each(Object.entries(schedules))("data at one point, on %s,", (_, make) 
         const plan = createPlan(planOptions(setting, { schedule, steps: 5 }));
         for (const guided of [false, true]) {
           const e = await error({ plan, schedule, prediction, guided });
-          expect(e, `${setting.title}, ${prediction}, guided ${guided}`).toBeLessThan(tolerances.sample);
+          expect(e, `${setting.title}, ${prediction}, guided ${guided}`).toBeLessThan(toleranceOf(plan));
         }
       }
     }
@@ -113,7 +127,7 @@ it.each(Object.entries(extremeSchedules))("data at one point is sampled exactly 
   for (const setting of settings) {
     const plan = createPlan(planOptions(setting, { schedule, steps: 6 }));
     for (const prediction of ["sample", "v_prediction", "flow_prediction"] as const) {
-      expect(await error({ plan, schedule, prediction }), setting.title).toBeLessThan(tolerances.sample);
+      expect(await error({ plan, schedule, prediction }), setting.title).toBeLessThan(toleranceOf(plan));
       if (!setting.solver.multistep) continue;
       const compensated = compensate(plan, randomRatios(6, 2));
       expect(await error({ plan: compensated, schedule, prediction }), setting.title).toBeLessThan(tolerances.sample);
