@@ -25,7 +25,7 @@ export {
   brentX,
   minimizePolynomial,
 } from "./math/minimize";
-export { exp, expm1, log, phi, pow } from "./math/phi";
+export { atan2, exp, expm1, log, phi, pow, sin } from "./math/phi";
 export { leastSquares, leastSquaresWork } from "./math/polyfit";
 export {
   accumulateLogAlpha,

@@ -21,6 +21,16 @@ export function pow(x: f64, y: f64): f64 {
   return x ** y;
 }
 
+/** Returns the sine of x. */
+export function sin(x: f64): f64 {
+  return Math.sin(x);
+}
+
+/** Returns the angle of the point (x, y), from −π to π. */
+export function atan2(y: f64, x: f64): f64 {
+  return Math.atan2(y, x);
+}
+
 /**
  * Returns φ_k(z), where φ_0(z) = e^z, φ_{k+1}(z) = (φ_k(z) − 1/k!)/z and φ_k(0) = 1/k!.
  * Source: Hochbruck and Ostermann, "Exponential integrators", Acta Numerica 19 (2010), equations 2.10 and 2.11.

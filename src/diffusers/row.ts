@@ -77,5 +77,10 @@ export interface ClassRow {
   /** Checks what the constructor does not. */
   timetable(settings: Settings, request: TimetableRequest, tables: TablePrecision): Timetable;
   /** `from` is the step that a run starts with. */
-  method(settings: Settings, step: StepRequest, timetable: Timetable, from: number): Method;
+  method(
+    settings: Settings,
+    request: StepRequest & TimetableRequest & { tables?: TablePrecision },
+    timetable: Timetable,
+    from: number,
+  ): Method;
 }

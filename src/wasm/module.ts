@@ -30,6 +30,8 @@ export interface WasmExports {
   log(x: number): number;
   expm1(x: number): number;
   pow(x: number, y: number): number;
+  sin(x: number): number;
+  atan2(y: number, x: number): number;
   phi(k: number, z: number): number;
   betaQuantile(p: number, a: number): number;
   vpAlpha(logAlpha: number): number;

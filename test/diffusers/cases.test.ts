@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { rows } from "../../src/diffusers/classes/index.ts";
 import { type Scheduler, schedulerFromConfig } from "../../src/diffusers/index.ts";
 import { noiseTables, type TablePrecision } from "../../src/diffusers/tables.ts";
-import { cases, distance, failing, optionsOf, runCase } from "../support/diffusers-cases.ts";
+import { cases, distance, failing, optionsOf, roundedFurther, runCase } from "../support/diffusers-cases.ts";
 
 const sigmaClasses = new Set(["ve-scaled-input", "vp-sigma", "flow"]);
 
@@ -23,12 +23,6 @@ describe("in float64, with tables in float64, runs end where diffusers' own sour
     });
   }
 });
-
-/** Runs that the float32 rounding of the state takes further than 5e-6: how far (docs/schedulers.md lists them). */
-const roundedFurther: Readonly<Record<string, number>> = {
-  // The first level keeps 0.068 of signal, by which x₀ divides.
-  "DDIM-003": 1e-5,
-};
 
 describe("with tables in float32, as diffusers has them", () => {
   for (const c of cases) {

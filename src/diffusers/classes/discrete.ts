@@ -3,7 +3,8 @@ import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
 import { truth } from "../construct.ts";
 import type { Json } from "../defaults.ts";
-import type { Timetable } from "../row.ts";
+import type { Timetable, TimetableRequest } from "../row.ts";
+import { givenTimesteps } from "../spacing.ts";
 import { type Level, tableSchedule } from "../table-schedule.ts";
 import { noiseTables, type TablePrecision } from "../tables.ts";
 
@@ -11,7 +12,8 @@ type Config = Readonly<Record<string, Json>>;
 
 /**
  * Returns the timetable of steps that go from each timestep to the next one's level, or where `target` says.
- * @param target Returns the timestep at which a step ends; below 0 is the final level, alphas_cumprod 1 or its first entry
+ * @param target Returns the timestep at which a step ends; below 0 is the final level
+ * @param final alphas_cumprod there, default 1 or the first entry of the table, as set_alpha_to_one says
  * @throws RangeError where a timestep is not in the table.
  */
 export function discreteLevels(
@@ -19,6 +21,7 @@ export function discreteLevels(
   tables: TablePrecision,
   timesteps: readonly number[],
   target: (timestep: number, index: number) => number,
+  final?: 1 | "first",
 ): Timetable {
   const { alphasCumprod } = noiseTables(config, tables);
   const count = alphasCumprod.length;
@@ -34,10 +37,11 @@ export function discreteLevels(
     sigma: Math.sqrt(1 - ab),
     told: timestep,
   });
-  const final = truth(config.set_alpha_to_one ?? true) ? 1 : (alphasCumprod[0] as number);
+  const whole = final === undefined ? truth(config.set_alpha_to_one ?? true) : final === 1;
+  const last = whole ? 1 : (alphasCumprod[0] as number);
   const ends = timesteps
     .map((timestep, i) => target(timestep, i))
-    .map((end) => level(end, end < 0 ? final : signal(end)));
+    .map((end) => level(end, end < 0 ? last : signal(end)));
   const levels = [...timesteps.map((timestep) => level(timestep, signal(timestep))), ends.at(-1) as Level];
   return {
     timesteps,
@@ -49,9 +53,20 @@ export function discreteLevels(
       tableSchedule("diffusers-discrete", levels.slice(from), {
         at: (t) => {
           const timestep = Math.round(t * count) - 1;
-          return level(timestep, timestep < 0 ? final : signal(timestep));
+          return level(timestep, timestep < 0 ? last : signal(timestep));
         },
         time: (lambda) => wasm().exp(-lambda),
       }),
   };
+}
+
+/** Returns the timesteps of a request that lists them: integers that fall. @throws TypeError, RangeError. */
+export function integerTimesteps({ timesteps, steps }: TimetableRequest, trainSteps: number): number[] | undefined {
+  if (timesteps === undefined) return undefined;
+  if (steps !== undefined) check.wrongValue("steps", "none beside timesteps", steps);
+  const list = givenTimesteps(timesteps, trainSteps);
+  list.forEach((t, i) => {
+    check.integer(`timesteps[${i}]`, t, 0);
+  });
+  return list;
 }

@@ -1,14 +1,25 @@
 // Every class of diffusers that is supported, each a row.
 import type { ClassName } from "../defaults.ts";
 import type { ClassRow } from "../row.ts";
+import { lcm, tcd } from "./consistency.ts";
 import { ddim } from "./ddim.ts";
+import { ddpm } from "./ddpm.ts";
 import { deisMultistep } from "./deis.ts";
 import { dpmSolverSinglestep } from "./dpmsolver-singlestep.ts";
+import { flowMatchEuler, flowMatchHeun } from "./flow-match.ts";
+import { ipndm, pndm } from "./pndm.ts";
 import { saSolver } from "./sa-solver.ts";
 
 export const rows: Partial<Record<ClassName, ClassRow>> = {
   DDIMScheduler: ddim,
+  DDPMScheduler: ddpm,
+  PNDMScheduler: pndm,
+  IPNDMScheduler: ipndm,
+  LCMScheduler: lcm,
+  TCDScheduler: tcd,
   DPMSolverSinglestepScheduler: dpmSolverSinglestep,
   DEISMultistepScheduler: deisMultistep,
   SASolverScheduler: saSolver,
+  FlowMatchEulerDiscreteScheduler: flowMatchEuler,
+  FlowMatchHeunDiscreteScheduler: flowMatchHeun,
 };

@@ -1,0 +1,146 @@
+// The flow-matching classes: x = (1 − s)·x₀ + s·ε, the network gives ε − x₀ and is told s·num_train_timesteps.
+import * as check from "../../check.ts";
+import { wasm } from "../../wasm/module.ts";
+import { linspace } from "../arithmetic.ts";
+import { truth } from "../construct.ts";
+import type { ClassRow, Settings, Timetable, TimetableRequest } from "../row.ts";
+import { betaSigmas, endsOf, exponentialSigmas, karrasSigmas } from "../sigma-grids.ts";
+import { betweenSigmas, sigmaLevels, tableSchedule } from "../table-schedule.ts";
+import { rounding, type TablePrecision } from "../tables.ts";
+
+/** Returns how a class shifts sigmas; none of the numbers is rounded. */
+function shiftOf({ config }: Settings, { mu }: TimetableRequest): (sigma: number) => number {
+  if (mu !== undefined) check.finite("mu", mu);
+  if (!truth(config.use_dynamic_shifting)) return fixedShift(config.shift as number);
+  if (mu === undefined) throw new TypeError('"mu": required, the configuration has use_dynamic_shifting');
+  const kind = check.oneOf("time_shift_type", config.time_shift_type, ["exponential", "linear"]);
+  const factor = kind === "exponential" ? wasm().exp(mu) : check.positive("mu", mu);
+  return (s) => factor / (factor + (1 / s - 1));
+}
+
+const fixedShift = (shift: number) => (s: number) => (shift * s) / (1 + (shift - 1) * s);
+
+/** Returns first and last sigma of training, shifted once already unless that is left to `mu`, in the table's precision. */
+function trainingEnds({ config }: Settings, tables: TablePrecision): [number, number] {
+  const round = rounding(tables);
+  const shift = config.shift as number;
+  const shifted = (s: number) =>
+    truth(config.use_dynamic_shifting) ? s : round(round(round(shift) * s) / round(1 + round(round(shift - 1) * s)));
+  return [shifted(1), shifted(round(1 / (config.num_train_timesteps as number)))];
+}
+
+/** Returns the sigmas of a request before they are shifted, and the timesteps where these are given. */
+function unshifted(settings: Settings, request: TimetableRequest, tables: TablePrecision) {
+  const round = rounding(tables);
+  const trainSteps = settings.config.num_train_timesteps as number;
+  const { steps, sigmas, timesteps } = request;
+  const list = (name: "sigmas" | "timesteps") =>
+    request[name] === undefined
+      ? undefined
+      : Array.from(check.numbers(name, request[name]), (v, i) =>
+          round(check.number(`${name}[${i}]`, v, "a finite number > 0", (v) => v > 0 && v < Infinity)),
+        );
+  const [own, told] = [list("sigmas"), list("timesteps")];
+  for (const [name, given] of Object.entries({ steps, timesteps })) {
+    const length = name === "steps" ? steps : timesteps?.length;
+    const other = sigmas?.length ?? (name === "steps" ? timesteps?.length : undefined);
+    if (given !== undefined && other !== undefined && length !== other)
+      check.wrongValue(name, `as many as there are sigmas or timesteps, ${other}`, given);
+  }
+  if (own?.length === 0 || told?.length === 0)
+    check.wrongValue(own ? "sigmas" : "timesteps", "at least one number", own ?? told);
+  const [first, last] = trainingEnds(settings, tables);
+  const made =
+    own ??
+    told?.map((t) => round(t / trainSteps)) ??
+    // Through timesteps and back, as diffusers rounds them.
+    linspace(first * trainSteps, last * trainSteps, check.integer("steps", steps, 1)).map((t) => t / trainSteps);
+  return { made, told };
+}
+
+/** Returns the timetable of sigmas that are shifted, with 0 at the end. */
+function flowTimetable(
+  { config }: Settings,
+  sigmas: readonly number[],
+  tables: TablePrecision,
+  given?: readonly number[],
+): Timetable {
+  const round = rounding(tables);
+  const trainSteps = config.num_train_timesteps as number;
+  const all = [...sigmas.map(round), 0];
+  sigmas.forEach((s, i) => {
+    if (!(s > 0 && s <= 1.0000001)) check.wrongValue(`sigmas[${i}]`, "a shifted sigma > 0, at most 1", s);
+  });
+  const timesteps = given ?? all.slice(0, -1).map((s) => round(s * trainSteps));
+  const levels = sigmaLevels("flow", all, timesteps, true);
+  const between = betweenSigmas("flow", (s) => s * trainSteps);
+  const schedule = (from: number) => tableSchedule("diffusers-flow", levels.slice(from), between);
+  return { timesteps, sigmas: all, initNoiseSigma: 1, levels, schedule };
+}
+
+export const flowMatchEuler: ClassRow = {
+  prediction: "flow_prediction",
+  takes: ["sigmas", "timesteps", "mu"],
+  // diffusers takes them and looks at none.
+  stepTakes: ["sChurn", "sTmin", "sTmax", "sNoise"],
+  timetable(settings, request, tables) {
+    const { config, stored } = settings;
+    if (truth(config.invert_sigmas)) {
+      const remedy = "with inverted sigmas the states go from data to noise";
+      check.wrongValue("invert_sigmas", "false", config.invert_sigmas, remedy);
+    }
+    const { made, told } = unshifted(settings, request, tables);
+    let sigmas = made.map(shiftOf(settings, request));
+    if (truth(config.shift_terminal)) {
+      const terminal = check.number("shift_terminal", config.shift_terminal, "a number below 1", (v) => v < 1);
+      const scale = (1 - (sigmas.at(-1) as number)) / (1 - terminal);
+      if (scale === 0) {
+        const remedy = "the last sigma is 1, which cannot be stretched; use more steps";
+        check.wrongValue("shift_terminal", "null", terminal, remedy);
+      }
+      sigmas = sigmas.map((s) => 1 - (1 - s) / scale);
+    }
+    const ends = endsOf(stored, [sigmas[0] as number, sigmas.at(-1) as number]);
+    const count = sigmas.length;
+    if (truth(config.use_karras_sigmas)) sigmas = karrasSigmas(ends, count);
+    else if (truth(config.use_exponential_sigmas)) sigmas = exponentialSigmas(ends, count);
+    else if (truth(config.use_beta_sigmas)) sigmas = betaSigmas(ends, count);
+    return flowTimetable(settings, sigmas, tables, told);
+  },
+  method: ({ config }) => ({ solver: truth(config.stochastic_sampling) ? "lcm" : "ddim" }),
+};
+
+export const flowMatchHeun: ClassRow = {
+  prediction: "flow_prediction",
+  takes: [],
+  stepTakes: ["sChurn", "sTmin", "sTmax", "sNoise"],
+  timetable(settings, request, tables) {
+    const { made } = unshifted(settings, request, tables);
+    const single = flowTimetable(settings, made.map(shiftOf(settings, {})), tables);
+    const { sigmas: s = [], timesteps: t } = single;
+    const twice = (list: readonly number[]) => list.flatMap((v, i) => (i === 0 ? [v] : [v, v]));
+    return {
+      ...single,
+      timesteps: twice(t),
+      sigmas: [...twice(s.slice(0, -1)), 0],
+      firstCalls: t.map((_, i) => 2 * i),
+    };
+  },
+  method(_, { sChurn = 0, sTmin, sTmax, sNoise }, { levels, timesteps }) {
+    const least = (name: string, value: number | undefined) =>
+      value === undefined ? undefined : check.number(name, value, "a number ≥ 0", (v) => v >= 0);
+    if (least("sChurn", sChurn) === 0) return { solver: "flow_heun" };
+    const [from, to, noise] = [least("sTmin", sTmin), least("sTmax", sTmax), least("sNoise", sNoise)];
+    // diffusers divides by the calls.
+    const amount = (sChurn * (levels.length - 1)) / timesteps.length;
+    return {
+      solver: "flow_heun",
+      churn: {
+        amount,
+        ...(from === undefined ? {} : { from }),
+        ...(to === undefined ? {} : { to }),
+        ...(noise === undefined ? {} : { noise }),
+      },
+    };
+  },
+};
