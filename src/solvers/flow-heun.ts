@@ -21,9 +21,9 @@ export const flowHeun = defineSolver<{ churn: Churn }>({
   multistep: false,
   options: {
     churn: {
-      default: null,
+      default: { amount: 0 },
       check: checkChurn,
-      about: "null, or { amount, from, to, noise } as FlowMatchHeun has them",
+      about: "{ amount, from, to, noise } as FlowMatchHeun has them",
     },
   },
   observedOrder: ({ churn }) => (churn.amount === 0 ? 2 : undefined),
