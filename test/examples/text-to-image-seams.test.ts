@@ -1,5 +1,6 @@
 // The parts of examples/text-to-image one by one, against what the Python pipelines computed with the same folder.
 // Tolerances of one call of a graph: its README, "What a port should reach" (1e-5, the VAE's encoder 1e-4).
+import { schedulerFromConfig } from "dc-solver/diffusers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Graph } from "../../examples/text-to-image/graph.js";
 import { openGraph } from "../../examples/text-to-image/graph.js";
@@ -91,6 +92,30 @@ describe("the UNet", () => {
       x = values(latents);
     }
   });
+});
+
+describe("the scheduler", () => {
+  // The runs whose outputs are kept whole. 1e-5: the reference's README, "Scheduler alone".
+  it.each(["pndm-guided", "euler-ancestral-guided", "dpmpp-2m-karras-guided", "unipc-guided"])(
+    "takes the recorded outputs of %s to the recorded latents, with noise of the recorded draws",
+    async (id) => {
+      const run = runNamed(id);
+      const scheduler = schedulerFromConfig(await files.text("scheduler/scheduler_config.json"), {
+        className: run.scheduler,
+        overrides: run.arguments,
+      });
+      const loop = scheduler.start({ steps: run.steps });
+      expect(loop.timesteps).toEqual(run.timesteps);
+      let x = values(run.noise.initial).map((v) => v * loop.initNoiseSigma);
+      for (const { modelOutput, noise, latents } of run.trajectory) {
+        const both = values(modelOutput as NonNullable<typeof modelOutput>);
+        const [u, c] = [both.subarray(0, x.length), both.subarray(x.length)];
+        const guided = u.map((v, i) => v + run.guidanceScale * ((c[i] as number) - v));
+        x = loop.step(guided, x, noise === undefined ? undefined : values(noise)).x;
+        expect(error(x, latents)).toBeLessThan(1e-5);
+      }
+    },
+  );
 });
 
 describe("the VAE", () => {
