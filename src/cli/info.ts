@@ -6,7 +6,7 @@ import { digest } from "../plan/digest.ts";
 import type { Operation, Plan } from "../plan/plan.ts";
 import { createPlan, solvers } from "../solvers/index.ts";
 import { libraryVersion } from "../version.ts";
-import { wasmBase64 } from "../wasm/bytes.ts";
+import { wasmHex } from "../wasm/bytes.ts";
 import { wasm } from "../wasm/module.ts";
 import { hasWebGpu, loadOrt, modelFolder } from "./runtime.ts";
 import { blameUsage, parse, readInteger } from "./usage.ts";
@@ -37,7 +37,7 @@ function runtime(): string {
 }
 
 function webAssembly(): { simd: boolean; bytes: number; note?: string } {
-  const bytes = (wasmBase64.length / 4) * 3 - (/=*$/.exec(wasmBase64)?.[0].length ?? 0);
+  const bytes = wasmHex.length / 2;
   try {
     // The module is SIMD code throughout: it compiles where the runtime has SIMD, and nowhere else.
     wasm();

@@ -21,7 +21,8 @@ export interface GuidanceOptions {
 
 /** Returns the scales as a list after checking them. */
 export function checkScales(value: unknown): number[] {
-  if (typeof value === "number") return [check.finite("guidanceScale", value)];
+  const list = Array.isArray(value) || ArrayBuffer.isView(value);
+  if (!list) return [check.finite("guidanceScale", value)];
   return Array.from(check.numbers("guidanceScale", value), (w, i) => check.finite(`guidanceScale[${i}]`, w));
 }
 

@@ -78,7 +78,10 @@ async function* drive<C>(o: SampleOptions<C>, observe: boolean): AsyncGenerator<
       o.signal?.throwIfAborted();
       if (outputs !== undefined) run.take(outputs, outputNames(outputs));
       run.advance();
-      if (run.device !== undefined && (run.events.length > 0 || run.result !== undefined)) await run.settle();
+      if (run.device !== undefined && (run.events.length > 0 || run.result !== undefined)) {
+        await run.settle();
+        o.signal?.throwIfAborted();
+      }
       for (const event of run.events.splice(0)) {
         o.onStep?.(event);
         yield event;
@@ -245,8 +248,7 @@ export function checkCall(o: {
   signal?: AbortSignal;
 }): void {
   const { guidanceScale = 1 } = o;
-  const guided =
-    typeof guidanceScale === "number" ? guidanceScale !== 1 : checkScales(guidanceScale).some((w) => w !== 1);
+  const guided = checkScales(guidanceScale).some((w) => w !== 1);
   if (guided && o.unconditional === undefined) {
     throw new TypeError('"unconditional": required where "guidanceScale" is not 1');
   }

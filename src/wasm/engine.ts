@@ -172,7 +172,10 @@ export const wasmEngine: Engine = {
         // Σ (x − mean)², in f64 from sums: a mean that is not large against the deviation costs no digits that matter here.
         const scatter = (source: number) => {
           const sum = exports.sum(source, itemLength);
-          return exports.sumOfSquares(source, itemLength) - (sum * sum) / itemLength;
+          const squares = exports.sumOfSquares(source, itemLength);
+          const rest = squares - (sum * sum) / itemLength;
+          // What rounding leaves of an item that does not vary counts as nothing.
+          return rest > 1e-12 * squares ? rest : 0;
         };
         for (let item = 0; item < items; item++) {
           const offset = 4 * item * itemLength;

@@ -253,13 +253,13 @@ const denoisers: Row<Options>[] = [
     "a misspelt option",
     given({ guidance: 7.5 }),
     TypeError,
-    '"guidance": unknown option of sample; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, engine, condition, unconditional, signal, denoiser, onStep',
+    '"guidance": unknown option of sample; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, guidanceInterval, guidanceRescale, engine, condition, unconditional, signal, denoiser, onStep',
   ],
   [
     "an option of plans",
     given({ steps: 4 }),
     TypeError,
-    '"steps": unknown option of sample; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, engine, condition, unconditional, signal, denoiser, onStep',
+    '"steps": unknown option of sample; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, guidanceInterval, guidanceRescale, engine, condition, unconditional, signal, denoiser, onStep',
   ],
   ["no denoiser", given({ denoiser: undefined }), TypeError, '"denoiser": required'],
   ["denoiser null", given({ denoiser: null }), TypeError, '"denoiser": expected an object, got null'],
@@ -370,13 +370,13 @@ const starts: Row<Start>[] = [
     "a denoiser",
     start({ denoiser }),
     TypeError,
-    '"denoiser": unknown option of startSampling; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, engine, condition, unconditional, signal, prediction',
+    '"denoiser": unknown option of startSampling; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, guidanceInterval, guidanceRescale, engine, condition, unconditional, signal, prediction',
   ],
   [
     "onStep",
     start({ onStep() {} }),
     TypeError,
-    '"onStep": unknown option of startSampling; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, engine, condition, unconditional, signal, prediction',
+    '"onStep": unknown option of startSampling; expected one of plan, shape, noise, initial, seed, generator, stepNoise, guidanceScale, guidanceInterval, guidanceRescale, engine, condition, unconditional, signal, prediction',
   ],
 ];
 

@@ -1,10 +1,10 @@
 // Handing in the compiled module, each time to a library that has just been imported.
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { wasmBase64 } from "../../src/wasm/bytes.ts";
+import { wasmHex } from "../../src/wasm/bytes.ts";
 import { constructions } from "../support/constructions.ts";
 import { expectError, type Row, thrown, wrong } from "./table.ts";
 
-const bytes = Buffer.from(wasmBase64, "base64");
+const bytes = Buffer.from(wasmHex, "hex");
 const compile = () => new WebAssembly.Module(bytes);
 const fresh = () => import("../../src/index.ts");
 const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
