@@ -20,7 +20,7 @@ export function linspace(first: number, last: number, count: number): number[] {
 export function torchLinspace(first: number, last: number, count: number, round: Rounding): number[] {
   const [a, b] = [round(first), round(last)];
   const step = count === 1 ? 0 : round(round(b - a) / (count - 1));
-  const half = Math.floor(count / 2);
+  const half = count === 1 ? 1 : Math.floor(count / 2);
   return Array.from({ length: count }, (_, i) => (i < half ? round(a + step * i) : round(b - step * (count - 1 - i))));
 }
 

@@ -2,7 +2,7 @@
 // DPM-Solvers, DEIS, UniPC, SA-Solver. They differ by a rule, and by which arguments they have.
 import * as check from "../check.ts";
 import { wasm } from "../wasm/module.ts";
-import { interpolate, linspace, roundHalfEven } from "./arithmetic.ts";
+import { interpolate, linspace, type Rounding, roundHalfEven } from "./arithmetic.ts";
 import type { Config } from "./config.ts";
 import { truth } from "./construct.ts";
 import { flowSigmas } from "./flow-sigmas.ts";
@@ -23,6 +23,11 @@ import { type NoiseTables, noiseTables, sigmaTable, sigmaToTimestep, type TableP
 export interface SigmaRule {
   /** Where a run that keeps noise ends: at the table's first sigma, or, unless timesteps are spaced, at the grid's last once more. */
   readonly final: "table" | "grid";
+  /**
+   * Whether alpha and sigma are rounded like the tables. It brings data prediction closer to diffusers, which divides by a rounded
+   * alpha: by up to 1/alpha where little signal is left. In noise prediction more depends on a float32 exp(h), which nothing repeats.
+   */
+  readonly roundsLevels?: boolean;
   /** Whether steps of no length are finite in the middle of a run: only where no formula divides by the length of a step. */
   readonly repeats: boolean;
   /** Whether the timesteps of karras and lu grids are cut off instead of rounded with cosine betas. */
@@ -97,29 +102,41 @@ export function sigmaTimetable(
   const { sigmas, told } = grid();
   const timesteps = told.map(Math.trunc);
   // A class without the argument ends with noise.
-  const end = check.oneOf("final_sigmas_type", config.final_sigmas_type ?? "sigma_min", ["zero", "sigma_min"]);
+  const { final_sigmas_type: kind = "sigma_min" } = config;
+  const end = check.oneOf("final_sigmas_type", kind, ["zero", "sigma_min"]);
   const least = (rule.final === "table" || chosen === undefined ? table[0] : sigmas.at(-1)) as number;
   const all = [...sigmas, end === "zero" ? 0 : least].map(round);
   if (family === "flow" && !all.every((s) => s < 1)) {
     const remedy = `the sigmas of ${chosen} are not mapped to flow; use flow sigmas alone`;
     check.wrongValue("use_flow_sigmas", "sigmas below 1, which leave some signal", all[0], remedy);
   }
-  const levels = levelsOf(family, all, timesteps, rule.repeats);
+  const placed = levelsOf(family, all, timesteps, rule.repeats, round);
+  const levels = rule.roundsLevels
+    ? placed.map((l) => ({ ...l, ...familyLevel(family, family === "vp" ? round(l.sigma / l.alpha) : l.sigma, round) }))
+    : placed;
   const between = betweenSigmas(family, toTimestep);
   const schedule = (from: number) => tableSchedule("diffusers-sigmas", levels.slice(from), between);
   return { timesteps, sigmas: all, initNoiseSigma: 1, levels, schedule };
 }
 
-/** Returns the levels of sigmas: falling, but for the last one. */
-function levelsOf(family: SigmaFamily, sigmas: readonly number[], told: readonly number[], repeats: boolean): Level[] {
+/** Returns the levels of sigmas that fall; only the last one may be where it likes. */
+export function levelsOf(
+  family: SigmaFamily,
+  sigmas: readonly number[],
+  told: readonly number[],
+  repeats: boolean,
+  round: Rounding,
+): Level[] {
   const levels = sigmaLevels(family, sigmas.slice(0, -1), told, repeats);
   const [before, last] = sigmas.slice(-2) as [number, number];
   if (!(before > 0)) check.wrongValue("sigma_min", "a number > 0", before, "the network is called there");
-  // The table's first sigma ends a reshaped grid too, but for rounding: such a step goes nowhere. Where sigma_min took the grid below
-  // it, the step goes back up; its level then only has a time of its own.
-  const nowhere = Math.abs(last - before) <= 1e-6 * before;
-  const time = (levels.at(-1) as Level).t;
-  const t = last < before && !nowhere ? last : time * (1 - 9.313225746154785e-10); // 2^−30
+  // A grid that ends at the sigma which is appended once more, up to what diffusers can tell in float32, or to rounding in float64:
+  // the step goes nowhere. Where sigma_min took the grid below it, the step goes back up; its level then only has a time of its own.
+  const log = (x: number) => round(wasm().log(round(x)));
+  const lambda = ({ alpha, sigma }: Omit<Level, "t" | "told">) => round(log(alpha) - log(sigma));
+  const same = last > 0 && lambda(familyLevel(family, last)) === lambda(familyLevel(family, before));
+  const nowhere = same || Math.abs(last - before) <= 1e-13 * before;
+  const t = last < before && !nowhere ? last : (levels.at(-1) as Level).t * (1 - 9.313225746154785e-10); // 2^−30
   return [...levels, { t, ...familyLevel(family, nowhere ? before : last), told: 0 }];
 }
 

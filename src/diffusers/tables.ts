@@ -86,14 +86,10 @@ export function sigmaTable({ alphasCumprod, round }: NoiseTables): number[] {
 /** Returns the (fractional) training timestep of a sigma: linear in ln sigma between the entries, clamped to the ends. */
 export function sigmaToTimestep(sigma: number, logSigmas: readonly number[]): number {
   const log = wasm().log(Math.max(sigma, 1e-10));
-  // The largest entry that is not above, as index; tables rise.
-  let low = 0;
-  let high = logSigmas.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((logSigmas[middle] as number) <= log) low = middle;
-    else high = middle;
-  }
+  // The last entry that is not above. Tables rise, but at zero terminal SNR the last entry may lie below those before it.
+  let low = logSigmas.length - 1;
+  while (low > 0 && (logSigmas[low] as number) > log) low--;
+  low = Math.min(low, logSigmas.length - 2);
   const [a, b] = [logSigmas[low] as number, logSigmas[low + 1] as number];
   const share = Math.min(Math.max((a - log) / (a - b), 0), 1);
   return (1 - share) * low + share * (low + 1);

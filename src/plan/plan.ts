@@ -115,6 +115,7 @@ export interface PlanOptions {
   correctorOrder?: number;
   tau?: readonly (readonly [from: number, to: number, tau: number])[];
   sde?: boolean;
+  eulerFinal?: boolean;
   intermediate?: readonly (readonly number[])[];
   lowerOrderFinal?: boolean;
   thresholding?: Thresholding;
