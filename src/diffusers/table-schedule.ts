@@ -1,6 +1,7 @@
 // The noise schedule that a scheduler's timetable is: levels by name, and what lies between them.
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import { wasm } from "../wasm/module.ts";
+import type { Rounding } from "./arithmetic.ts";
 
 /** A noise level: x = alpha·x₀ + sigma·ε at time t, where the network is told `told`. */
 export interface Level {
@@ -13,17 +14,19 @@ export interface Level {
 /** How levels follow from a sigma that is the time: "vp" has alpha = 1/√(1 + s²), "ve" 1, "flow" 1 − s; sigma is s·alpha, s, s. */
 export type SigmaFamily = "vp" | "ve" | "flow";
 
-/** Returns alpha and sigma of a sigma. */
-export function familyLevel(family: SigmaFamily, s: number): { alpha: number; sigma: number } {
+const exactly: Rounding = (x) => x;
+
+/** Returns alpha and sigma of a sigma; `round` is for those that are kept in a table's precision. */
+export function familyLevel(family: SigmaFamily, s: number, round = exactly): { alpha: number; sigma: number } {
   switch (family) {
     case "vp": {
-      const alpha = 1 / Math.sqrt(s * s + 1);
-      return { alpha, sigma: s * alpha };
+      const alpha = round(1 / round(Math.sqrt(round(round(s * s) + 1))));
+      return { alpha, sigma: round(s * alpha) };
     }
     case "ve":
       return { alpha: 1, sigma: s };
     case "flow":
-      return { alpha: 1 - s, sigma: s };
+      return { alpha: round(1 - s), sigma: s };
   }
 }
 

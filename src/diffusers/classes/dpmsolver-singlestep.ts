@@ -14,7 +14,9 @@ export const dpmSolverSinglestep: ClassRow = {
   stepTakes: [],
   timetable(settings, request, tables) {
     const repeats = settings.config.solver_order === 1;
-    const timetable = sigmaTimetable(settings, request, tables, { final: "table", repeats });
+    const timetable = sigmaTimetable(settings, request, tables, {
+      ...{ final: "table", repeats, roundsLevels: settings.config.algorithm_type !== "dpmsolver" },
+    });
     return { ...timetable, stops: (from) => stopsOf(settings.config, timetable.timesteps.length, from) };
   },
   method({ config }, _step, { timesteps, levels }, from) {

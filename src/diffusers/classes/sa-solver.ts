@@ -10,8 +10,13 @@ export const saSolver: ClassRow = {
   takes: [],
   stepTakes: [],
   timetable: (settings, request, tables) => {
-    const { predictor_order: predictor, corrector_order: corrector } = settings.config;
-    return sigmaTimetable(settings, request, tables, { final: "grid", repeats: predictor === 1 && corrector === 1 });
+    const { predictor_order: predictor, corrector_order: corrector, algorithm_type: algorithm } = settings.config;
+    const data = algorithm === "data_prediction";
+    return sigmaTimetable(settings, request, tables, {
+      final: "grid",
+      repeats: predictor === 1 && corrector === 1,
+      roundsLevels: data,
+    });
   },
   method({ config }, _step, { timesteps }, from) {
     if (config.tau_func !== null) check.wrongValue("tau_func", "null", config.tau_func);
