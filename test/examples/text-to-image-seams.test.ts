@@ -106,7 +106,7 @@ describe("the scheduler", () => {
       });
       const loop = scheduler.start({ steps: run.steps });
       expect(loop.timesteps).toEqual(run.timesteps);
-      let x = values(run.noise.initial).map((v) => v * loop.initNoiseSigma);
+      let x: Float32Array = values(run.noise.initial).map((v) => v * loop.initNoiseSigma);
       for (const { modelOutput, noise, latents } of run.trajectory) {
         const both = values(modelOutput as NonNullable<typeof modelOutput>);
         const [u, c] = [both.subarray(0, x.length), both.subarray(x.length)];
