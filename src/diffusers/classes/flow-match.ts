@@ -1,35 +1,37 @@
 // The flow-matching classes: x = (1 − s)·x₀ + s·ε, the network gives ε − x₀ and is told s·num_train_timesteps.
 import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
-import { linspace } from "../arithmetic.ts";
+import { linspace, type Rounding } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
 import type { ClassRow, Settings, Timetable, TimetableRequest } from "../row.ts";
 import { betaSigmas, endsOf, exponentialSigmas, karrasSigmas } from "../sigma-grids.ts";
 import { betweenSigmas, sigmaLevels, tableSchedule } from "../table-schedule.ts";
 import { rounding, type TablePrecision } from "../tables.ts";
 
-/** Returns how a class shifts sigmas; none of the numbers is rounded. */
-function shiftOf({ config }: Settings, { mu }: TimetableRequest): (sigma: number) => number {
+/** Returns how a class shifts sigmas, in the precision in which it has them. */
+function shiftOf({ config }: Settings, { mu }: TimetableRequest, round: Rounding): (sigma: number) => number {
   if (mu !== undefined) check.finite("mu", mu);
-  if (!truth(config.use_dynamic_shifting)) return fixedShift(config.shift as number);
+  if (!truth(config.use_dynamic_shifting)) return fixedShift(config.shift as number, round);
   if (mu === undefined) throw new TypeError('"mu": required, the configuration has use_dynamic_shifting');
   const kind = check.oneOf("time_shift_type", config.time_shift_type, ["exponential", "linear"]);
   const factor = kind === "exponential" ? wasm().exp(mu) : check.positive("mu", mu);
-  return (s) => factor / (factor + (1 / s - 1));
+  const f = round(factor);
+  return (s) => round(f / round(f + round(round(1 / s) - 1)));
 }
 
-const fixedShift = (shift: number) => (s: number) => (shift * s) / (1 + (shift - 1) * s);
+function fixedShift(shift: number, round: Rounding): (sigma: number) => number {
+  const [f, less] = [round(shift), round(shift - 1)];
+  return (s) => round(round(f * s) / round(1 + round(less * s)));
+}
 
 /** Returns first and last sigma of training, shifted once already unless that is left to `mu`, in the table's precision. */
 function trainingEnds({ config }: Settings, tables: TablePrecision): [number, number] {
   const round = rounding(tables);
-  const shift = config.shift as number;
-  const shifted = (s: number) =>
-    truth(config.use_dynamic_shifting) ? s : round(round(round(shift) * s) / round(1 + round(round(shift - 1) * s)));
+  const shifted = truth(config.use_dynamic_shifting) ? (s: number) => s : fixedShift(config.shift as number, round);
   return [shifted(1), shifted(round(1 / (config.num_train_timesteps as number)))];
 }
 
-/** Returns the sigmas of a request before they are shifted, and the timesteps where these are given. */
+/** Returns the sigmas of a request before they are shifted, the precision in which they are reshaped, and the timesteps if given. */
 function unshifted(settings: Settings, request: TimetableRequest, tables: TablePrecision) {
   const round = rounding(tables);
   const trainSteps = settings.config.num_train_timesteps as number;
@@ -55,7 +57,8 @@ function unshifted(settings: Settings, request: TimetableRequest, tables: TableP
     told?.map((t) => round(t / trainSteps)) ??
     // Through timesteps and back, as diffusers rounds them.
     linspace(first * trainSteps, last * trainSteps, check.integer("steps", steps, 1)).map((t) => t / trainSteps);
-  return { made, told };
+  // Lists that are given stay in the table's precision until the end, what is made is rounded there.
+  return { made, told, precision: own || told ? round : (x: number) => x };
 }
 
 /** Returns the timetable of sigmas that are shifted, with 0 at the end. */
@@ -89,16 +92,16 @@ export const flowMatchEuler: ClassRow = {
       const remedy = "with inverted sigmas the states go from data to noise";
       check.wrongValue("invert_sigmas", "false", config.invert_sigmas, remedy);
     }
-    const { made, told } = unshifted(settings, request, tables);
-    let sigmas = made.map(shiftOf(settings, request));
+    const { made, told, precision } = unshifted(settings, request, tables);
+    let sigmas = made.map(shiftOf(settings, request, precision));
     if (truth(config.shift_terminal)) {
       const terminal = check.number("shift_terminal", config.shift_terminal, "a number below 1", (v) => v < 1);
-      const scale = (1 - (sigmas.at(-1) as number)) / (1 - terminal);
+      const scale = precision(precision(1 - (sigmas.at(-1) as number)) / precision(1 - terminal));
       if (scale === 0) {
         const remedy = "the last sigma is 1, which cannot be stretched; use more steps";
         check.wrongValue("shift_terminal", "null", terminal, remedy);
       }
-      sigmas = sigmas.map((s) => 1 - (1 - s) / scale);
+      sigmas = sigmas.map((s) => precision(1 - precision(precision(1 - s) / scale)));
     }
     const ends = endsOf(stored, [sigmas[0] as number, sigmas.at(-1) as number]);
     const count = sigmas.length;
@@ -115,8 +118,8 @@ export const flowMatchHeun: ClassRow = {
   takes: [],
   stepTakes: ["sChurn", "sTmin", "sTmax", "sNoise"],
   timetable(settings, request, tables) {
-    const { made } = unshifted(settings, request, tables);
-    const single = flowTimetable(settings, made.map(shiftOf(settings, {})), tables);
+    const { made, precision } = unshifted(settings, request, tables);
+    const single = flowTimetable(settings, made.map(shiftOf(settings, {}, precision)), tables);
     const { sigmas: s = [], timesteps: t } = single;
     const twice = (list: readonly number[]) => list.flatMap((v, i) => (i === 0 ? [v] : [v, v]));
     return {

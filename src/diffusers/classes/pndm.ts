@@ -31,7 +31,11 @@ export const pndm: ClassRow = {
     const firstCalls = calls.map((_, i) => calls.slice(0, i).flat().length);
     return { ...timetable, timesteps: calls.flat(), firstCalls };
   },
-  method({ config }, { steps }, _, from) {
+  method({ config }, { steps }, { levels }, from) {
+    if (levels[0]?.alpha === 0) {
+      const key = Array.isArray(config.trained_betas) ? "trained_betas" : "beta_end";
+      check.wrongValue(key, "betas that leave some signal at the first timestep", config[key]);
+    }
     if (from > 0) {
       const remedy = 'its lists of calls fit no other start; take another class, for example by to("DDIMScheduler")';
       check.wrongValue("startIndex", "0", from, remedy);
@@ -55,7 +59,8 @@ export const ipndm: ClassRow = {
   stepTakes: [],
   timetable({ config }, { steps }, tables) {
     const round = rounding(tables);
-    const count = check.integer("steps", steps, 1);
+    // A single step would give zeros, whatever the network says.
+    const count = check.integer("steps", steps, 2);
     const betas = Array.isArray(config.trained_betas)
       ? (config.trained_betas as number[]).map(round)
       : torchLinspace(1, 0, count + 1, round).map((s) => {
