@@ -58,6 +58,19 @@ describe.each(everywhere)("on $name, in space $predict,", ({ schedule, predict }
     }
   });
 
+  it("DPM-Solver of order 2 with the exact integral (heun) is DEIS of order 2", () => {
+    for (const lowerOrderFinal of [true, false]) {
+      const deis = plan({ solver: "deis", order: 2, lowerOrderFinal });
+      const heun = plan({ solver: "dpmpp", order: 2, variant: "heun", lowerOrderFinal });
+      expectSame(heun, deis, `lowerOrderFinal ${lowerOrderFinal}`);
+    }
+  });
+
+  it("a last Euler step is all that lowering the order at the end means at order 2", () => {
+    const euler = plan({ solver: "dpmpp", order: 2, eulerFinal: true, lowerOrderFinal: false });
+    expectSame(euler, plan({ solver: "dpmpp", order: 2 }), "order 2");
+  });
+
   it("bh1 and bh2 differ only where a weight is not solved for: predictors of order 2, correctors of order 1", () => {
     const [bh1, bh2] = (["bh1", "bh2"] as const).map((variant) =>
       plan({ solver: "unipc", order: 4, variant, lowerOrderFinal: false }),
