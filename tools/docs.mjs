@@ -1,4 +1,5 @@
-// Writes docs/solvers.md from the registry of solvers: `npm run docs`. A test compares the file with what this gives.
+// Writes docs/solvers.md from the registry of solvers and docs/sampler-names.md from the table of names: `npm run docs`. Tests compare
+// the files with what this gives.
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { argv } from "node:process";
@@ -7,9 +8,10 @@ import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-async function registry() {
+/** Returns what a source exports. */
+async function load(path) {
   const bundle = await build({
-    entryPoints: [join(root, "src/solvers/index.ts")],
+    entryPoints: [join(root, path)],
     bundle: true,
     format: "esm",
     write: false,
@@ -85,7 +87,7 @@ function section(solver) {
 
 /** Returns docs/solvers.md. */
 export async function solversPage() {
-  const { solvers, commonOptions } = await registry();
+  const { solvers, commonOptions } = await load("src/solvers/index.ts");
   const lines = [
     "# Solvers",
     "",
@@ -99,6 +101,84 @@ export async function solversPage() {
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
+/** Returns an object as the text of a program that has it. */
+function literal(object) {
+  const entries = Object.entries(object).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  return code(`{ ${entries.join(", ")} }`);
+}
+
+function samplerRow([name, { className, overrides = {}, solver, note = "" }]) {
+  if (className === undefined && solver === undefined) return [code(name), "not supported", "", note];
+  const arguments_ = Object.keys(overrides).length === 0 ? "" : `, ${literal(overrides)}`;
+  return [
+    code(name),
+    className === undefined ? "none" : code(className) + arguments_,
+    solver === undefined ? "none" : literal(solver),
+    note,
+  ];
+}
+
+function typeRow([name, { overrides, spacing, note = "" }]) {
+  const refused = overrides === undefined && note !== "";
+  const own = overrides === undefined ? "as the configuration has it" : literal(overrides);
+  return [code(name), refused ? "not supported" : own, spacing === undefined ? "" : code(spacing), note];
+}
+
+function nameSection({ from, source, samplers, types }) {
+  const path = /\/(?:blob|tree)\/[^/]+\/(.*)/.exec(source)[1];
+  const lines = [`## ${from}, ${code(path)}`, "", `Read from <${source}>.`, ""];
+  const rows = [Object.entries(samplers).map(samplerRow), Object.entries(types).map(typeRow)];
+  if (rows[0].length > 0) lines.push(...table(["sampler", "class, overrides", "`createPlan`", ""], rows[0]), "");
+  if (rows[1].length > 0) lines.push(...table(["schedule type", "overrides", "`spacing`", ""], rows[1]), "");
+  return lines;
+}
+
+/** Returns docs/sampler-names.md. */
+export async function namesPage() {
+  const { nameGroups, overviewPage } = await load("src/diffusers/names.ts");
+  const lines = [
+    "# Names of samplers",
+    "",
+    "<!-- Generated from src/diffusers/names.ts by `npm run docs`; edit there. -->",
+    "",
+    "What samplers of other programs are here. `findSampler(name)` of `dc-solver/diffusers` gives the row of a name:",
+    "",
+    "```js",
+    'import { findSampler, schedulerFromConfig } from "dc-solver/diffusers";',
+    "",
+    'const { className, overrides, solver } = findSampler("DPM++ 2M Karras");',
+    "const plan = schedulerFromConfig(config).to(className, overrides).plan({ steps: 20 });",
+    "const other = createPlan({ schedule, steps: 20, ...solver });",
+    "```",
+    "",
+    'On the command line the second is `--solver "DPM++ 2M Karras"`. A schedule type may follow a sampler; without one, the noise levels',
+    "are spaced as the configuration, or the default of `createPlan`, has it. Case, spaces, hyphens and underscores do not count; where two",
+    "programs then have one name, the first on this page is meant.",
+    "",
+    "By its class, a name has the numbers of diffusers, which are not those of the program the name is from: the ends of the grid differ,",
+    "programs leave out a noise level for some samplers, and random numbers come in another order. By `createPlan`, the method and the",
+    "rule of the spacing are the same, and the grid ends where the schedule does.",
+    "",
+    `Names of A1111 and k-diffusion are mapped as <${overviewPage}> does, where they are in its table; the others by their code. Each`,
+    "section names the address that its names were read from. A name that was found at none of them is left out.",
+    "",
+    ...nameGroups.flatMap(nameSection),
+    "## Align Your Steps",
+    "",
+    'The grids of Sabour et al. 2024 (arXiv 2404.14507), for "sd15", "sdxl" and "svd", interpolated where `steps` is not 10. Where the',
+    "numbers are from: src/diffusers/ays.ts.",
+    "",
+    "```js",
+    'import { ays, aysTimes } from "dc-solver/diffusers";',
+    "",
+    'const plan = scheduler.plan({ timesteps: ays("sd15").timesteps });',
+    'const other = createPlan({ schedule, grid: aysTimes("sd15", schedule, 8), solver: "dpmpp" });',
+    "```",
+  ];
+  return `${lines.join("\n").trimEnd()}\n`;
+}
+
 if (argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(join(root, "docs/solvers.md"), await solversPage());
+  writeFileSync(join(root, "docs/sampler-names.md"), await namesPage());
 }

@@ -1,10 +1,10 @@
 // dc-solver compare: error against model calls for several solvers, on one page.
 import { cpus } from "node:os";
 import { basename } from "node:path";
+import type { SolverOptions } from "../diffusers/names.ts";
 import { type LoadedModel, loadModel } from "../onnx/load-model.ts";
 import { difference, isModel } from "../onnx/ratios.ts";
 import type { Plan } from "../plan/plan.ts";
-import { findSolver } from "../solvers/index.ts";
 import { libraryVersion } from "../version.ts";
 import { type Contender, measure, type Panel, type Task, unitsOf, type Work } from "./compare/measure.ts";
 import { digits, page, range } from "./compare/page.ts";
@@ -12,6 +12,7 @@ import { checkFree, writeWhole } from "./files.ts";
 import { startLongProgress } from "./progress.ts";
 import { type GivenRatios, planWith, readRatios } from "./ratios.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
+import { readSolver } from "./solver.ts";
 import { blameUsage, parse, readCount, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
 
 const defaults = {
@@ -31,8 +32,9 @@ export const compareHelp = `dc-solver compare: solvers against a fine reference,
 
   --model DIR             model folder in the diffusers layout, a path or a URL (the bundled digits)
   --steps N,N,…           (${defaults.steps})
-  --solvers NAME,NAME,…   names as of "dc-solver info", with an order as in unipc@3; dc is UniPC with compensation
-                          ratios, dc@3 its order 3 (${defaults.solvers})
+  --solvers NAME,NAME,…   names as of "dc-solver info", with an order as in unipc@3, or a sampler of A1111, ComfyUI,
+                          k-diffusion or diffusers by its name there, as in "DPM++ 2M Karras"; dc is UniPC with
+                          compensation ratios, dc@3 its order 3 (${defaults.solvers})
   --guidance W,W,…        (${defaults.guidance})
   --count N               pictures of each setting; a class each, one after the other (${defaults.count})
   --seed N                the pictures have the seeds N, N + 1, … (${defaults.seed})
@@ -56,8 +58,9 @@ function readList<T>(name: string, text: string | undefined, read: (name: string
 function readContender(name: string): Contender {
   const [, method = "", order] = /^([^@]*)(?:@(.*))?$/.exec(name) ?? [];
   const compensated = method === "dc";
-  const solver = compensated ? "unipc" : blameUsage(() => findSolver(method)).name;
-  return { name, solver, compensated, order: order === undefined ? undefined : readInteger("solvers", order, 1) };
+  const options = compensated ? { solver: "unipc" } : readSolver("solvers", method);
+  if (order === undefined) return { name, options, compensated };
+  return { name, options: { ...options, order: readInteger("solvers", order, 1) }, compensated };
 }
 
 /** Returns the solvers of the command line. */
@@ -75,7 +78,7 @@ function readContenders(text: string | undefined): Contender[] {
 async function compensatedPlan(
   model: LoadedModel,
   given: GivenRatios,
-  o: { solver: string; order?: number; steps: number; guidanceScale: number },
+  o: SolverOptions & { steps: number; guidanceScale: number },
 ): Promise<Plan | undefined> {
   if (Array.isArray(given) && given.length !== o.steps) return undefined;
   if (typeof given === "object" && !Array.isArray(given)) {
@@ -203,8 +206,8 @@ async function planTasks(
   for (const guidance of guidances) {
     for (const steps of stepList) {
       for (const contender of contenders) {
-        const { solver, order, compensated } = contender;
-        const o = { solver, steps, guidanceScale: guidance, ...(order === undefined ? {} : { order }) };
+        const { options, compensated } = contender;
+        const o = { ...options, steps, guidanceScale: guidance };
         const plan = compensated
           ? await compensatedPlan(model, ratios, o)
           : blameUsage(() => model.plan({ ...o, ratios: "off" }));
@@ -220,8 +223,9 @@ async function planTasks(
   return tasks;
 }
 
-function describe({ name, solver, order, compensated }: Contender): string {
-  const what = `${solver}${order === undefined ? "" : ` of order ${order}`}${compensated ? " with compensation" : ""}`;
+function describe({ name, options: { solver, order, ...others }, compensated }: Contender): string {
+  const method = `${solver}${order === undefined ? "" : ` of order ${order}`}${compensated ? " with compensation" : ""}`;
+  const what = [method, ...Object.entries(others).map(([option, value]) => `${option} ${value}`)].join(", ");
   return what === name ? name : `${name}: ${what}`;
 }
 

@@ -1,14 +1,14 @@
 // dc-solver sample: pictures from a model folder.
 import { loadModel } from "../onnx/load-model.ts";
 import { sample } from "../sampling/sample.ts";
-import { findSolver } from "../solvers/index.ts";
 import { checkPlace, writeWhole } from "./files.ts";
 import { type Clock, timed } from "./listen.ts";
 import { isPicture, png, tile } from "./picture.ts";
 import { startProgress } from "./progress.ts";
 import { planWith, readRatios } from "./ratios.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
-import { blameUsage, parse, readCount, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
+import { readSolver } from "./solver.ts";
+import { parse, readCount, readInteger, readNumber, readProvider, UsageError } from "./usage.ts";
 
 const defaults = {
   model: "",
@@ -26,8 +26,9 @@ const defaults = {
 export const sampleHelp = `dc-solver sample: draws samples and writes them as one PNG
 
   --model DIR        model folder in the diffusers layout, a path or a URL (the bundled digits)
-  --solver NAME      ${defaults.solver}; others: see "dc-solver info"
-  --steps N          steps, one model call each (${defaults.steps})
+  --solver NAME      ${defaults.solver}; others: see "dc-solver info"; or a sampler of A1111, ComfyUI, k-diffusion or diffusers
+                     by its name there, as in --solver "DPM++ 2M Karras"
+  --steps N          steps, for most solvers one model call each (${defaults.steps})
   --guidance W       classifier-free guidance scale, 1 = off (${defaults.guidance})
   --class K          a label, or all: one after the other (${defaults.class})
   --count N          number of samples (${defaults.count})
@@ -60,7 +61,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
   if (text.class !== "all") readInteger("class", text.class, 0);
   const provider = readProvider(text.provider);
   const { out = "", solver = "" } = text;
-  blameUsage(() => findSolver(solver));
+  const solverOptions = readSolver("solver", solver);
   if (out === "") throw new UsageError('--out: expected a file name, got ""');
   await checkPlace("--out", out);
   const ratios = await readRatios(text.ratios ?? "auto");
@@ -76,7 +77,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
     if (model.labels === 0 && guidanceScale !== 1) {
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");
     }
-    const plan = await planWith(model, ratios, { solver, steps, guidanceScale });
+    const plan = await planWith(model, ratios, { ...solverOptions, steps, guidanceScale });
     const clock: Clock = { seconds: 0, elsewhere: 0 };
     const progress = startProgress(plan.nfe, "model calls");
     let calls = 0;

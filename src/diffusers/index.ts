@@ -9,7 +9,10 @@ import { type SchedulerRun, startRun } from "./start.ts";
 import type { TablePrecision } from "./tables.ts";
 
 export { type BrownianOptions, brownianNoise } from "../diffusion/brownian.ts";
+export { type AysGrid, type AysModel, ays, aysTimes } from "./ays.ts";
 export { type CudaGenerator, type CudaOptions, cudaGenerator } from "./cuda-random.ts";
+export { findSampler, type Sampler, samplerNames } from "./find-sampler.ts";
+export type { SamplerOrigin, SolverOptions } from "./names.ts";
 export type { SchedulerPlanOptions } from "./plan.ts";
 export {
   type NormalGenerator,

@@ -72,9 +72,20 @@ describe("a command line that is wrong ends with 2 and says what is right", () =
     [["sample", "--class", "ten"], /--class/],
     [["sample", "--class", "10"], /--class: expected all or 0 to 9, got 10/],
     [["sample", "--provider", "cuda"], /--provider: expected wasm or webgpu, got "cuda"/],
-    [["sample", "--solver", "euler"], /"solver": expected one of "unipc"[\s\S]*got "euler"/],
+    [
+      ["sample", "--solver", "oiler"],
+      /--solver: expected the name of a sampler, such as .*, got "oiler"; this library's own solvers: unipc, dpmpp, /,
+    ],
+    [
+      ["sample", "--solver", "DPM fast"],
+      /--solver: .*, got "DPM fast"; not supported: diffusers has no such scheduler/,
+    ],
+    [
+      ["sample", "--solver", "Euler Beta"],
+      /--solver: .*, got "Euler Beta"; not supported: createPlan has no such spacing/,
+    ],
     [["sample", "extra"], /extra/],
-    [["info", "--solver", "euler"], /"solver": expected one of/],
+    [["info", "--solver", "oiler"], /"solver": expected one of/],
     [["info", "--count", "3"], /'--count'/],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await start(args);
@@ -115,7 +126,7 @@ describe("what cannot be done ends with 1", () => {
 describe("help", () => {
   test.each([
     [["--help"], /sample: draws[\s\S]*search: finds[\s\S]*fit: fits[\s\S]*info: runtime/],
-    [["sample", "--help"], /--guidance W[\s\S]*\(7\.5\)/],
+    [["sample", "--help"], /--solver "DPM\+\+ 2M Karras"[\s\S]*--guidance W[\s\S]*\(7\.5\)/],
     [["info", "--help"], /--json/],
     [["--version"], /^\d+\.\d+\.\d+\n$/],
   ])("%j is on stdout and ends with 0", async (args, text) => {
@@ -152,6 +163,17 @@ describe("sample", () => {
     const { data, width } = decode(readFileSync(at("a.png")));
     // The last eight places of the second row are empty.
     expect(data.subarray(40 * width + 56, 41 * width).every((v) => v === 0)).toBe(true);
+  });
+
+  test("takes samplers of other programs by their names there", async () => {
+    const args = ["sample", "--steps", "3", "--count", "1", "--json", "--out"];
+    const named = await start([...args, "named.png", "--solver", "dpm++ 2m Karras"]);
+    expect(named.code, named.stderr).toBe(0);
+    expect(JSON.parse(named.stdout)).toMatchObject({ solver: "dpm++ 2m Karras", nfe: 3, ratios: null });
+    const plain = await start([...args, "plain.png", "--solver", "dpmpp"]);
+    expect(plain.code, plain.stderr).toBe(0);
+    // Other times than the solver's own.
+    expect(readFileSync(at("named.png")).equals(readFileSync(at("plain.png")))).toBe(false);
   });
 
   test("takes ratios from a file", async () => {

@@ -148,6 +148,20 @@ describe("a comparison", () => {
     expect(page).not.toMatch(/<i>/);
   });
 
+  test("takes samplers of other programs by their names there, and says what they are", async () => {
+    const names = "DPM++ 2M Karras,sample_dpmpp_2m,dpmpp";
+    const args = ["--steps", "3", "--solvers", names, ...small, "--out", "named.html", "--json"];
+    const { code, stdout, stderr } = await start(args);
+    expect(code, stderr).toBe(0);
+    const named = JSON.parse(stdout) as { settings: Record<string, string>; cells: Cell[] };
+    const is = "DPM++ 2M Karras: dpmpp of order 2, spacing karras; sample_dpmpp_2m: dpmpp of order 2; dpmpp";
+    expect(named.settings.Solvers).toBe(is);
+    expect(named.cells.map(({ solver }) => solver)).toEqual(names.split(","));
+    const [karras, uniform, own] = named.cells.map(({ errors }) => errors);
+    expect(uniform).toEqual(own);
+    expect(karras).not.toEqual(own);
+  });
+
   test("keeps a page that is there, but for --force", async () => {
     const args = ["--steps", "3", "--solvers", "unipc", "--count", "1", "--guidance", "1", "--reference-steps", "4"];
     const { code, stderr } = await start([...args, "--out", "a.html"]);
@@ -162,7 +176,8 @@ describe("a comparison", () => {
 
 describe("what is wrong ends with 2 and says what is right", () => {
   test.each<[string[], RegExp]>([
-    [["--solvers", "ddim,euler"], /--solvers: "solver": expected one of "unipc"[\s\S]*got "euler"; dc is UniPC/],
+    [["--solvers", "ddim,oiler"], /--solvers: expected[\s\S]*got "oiler"; this library's own solvers: .*; dc is UniPC/],
+    [["--solvers", "ddim,DPM adaptive"], /--solvers: .*got "DPM adaptive"; not supported: it chooses each step/],
     [["--solvers", "unipc@0"], /--solvers: expected an integer ≥ 1, got "0"/],
     [["--solvers", "ddim@2"], /"order"/],
     [["--solvers", "ddim,ddim"], /--solvers: ddim is there twice/],

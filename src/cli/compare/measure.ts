@@ -1,5 +1,6 @@
 // The comparison itself: a fine reference, then every solver at every number of steps, from the same seeds.
 import type { Denoiser } from "../../denoisers/denoiser.ts";
+import type { SolverOptions } from "../../diffusers/names.ts";
 import type { LoadedModel } from "../../onnx/load-model.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { NonFiniteError } from "../../sampling/run.ts";
@@ -13,8 +14,7 @@ const batch = 20;
 /** What is compared: a name of the command line and what it stands for. */
 export interface Contender {
   readonly name: string;
-  readonly solver: string;
-  readonly order: number | undefined;
+  readonly options: SolverOptions;
   /** UniPC with compensation ratios. */
   readonly compensated: boolean;
 }
@@ -94,17 +94,17 @@ export async function measure(work: Work, guidance: number, tasks: readonly Task
   return { guidance, reference: kept(reference.data), cells: cells.map((cell) => withGain(cell, cells)) };
 }
 
+/** Returns what a cell's plan is without its ratios, as text. */
+function planOf({ plan }: Cell): string {
+  const { ratios, dcOrder, ...rest } = plan?.options ?? {};
+  return JSON.stringify(rest);
+}
+
 /** Returns the cell beside the one without ratios, if both are there. */
 function withGain(cell: Cell, cells: readonly Cell[]): Cell {
   if (!cell.contender.compensated || cell.errors === undefined) return cell;
-  const { solver, order } = cell.plan?.options ?? {};
-  const plain = cells.find(
-    ({ contender, steps, plan }) =>
-      !contender.compensated &&
-      steps === cell.steps &&
-      plan?.options.solver === solver &&
-      plan?.options.order === order,
-  );
+  const about = planOf(cell);
+  const plain = cells.find((other) => !other.contender.compensated && planOf(other) === about);
   return plain?.errors === undefined ? cell : { ...cell, gain: ratioEstimate(cell.errors, plain.errors) };
 }
 
