@@ -85,6 +85,22 @@ export interface Thresholding {
   readonly limit?: number;
 }
 
+/** Noise that is added before a step, by whose names in Karras et al. 2022 (arXiv 2206.00364, algorithm 2) it goes elsewhere. */
+export interface Churn {
+  /** S_churn: over the number of steps, by which share sigma/alpha is raised. */
+  readonly amount: number;
+  /** S_tmin and S_tmax: sigma/alpha from and to which it is added, default everywhere. */
+  readonly from?: number;
+  readonly to?: number;
+  /** S_noise: factor of the noise's deviation, default 1. */
+  readonly noise?: number;
+  /**
+   * Set where the network is called before the noise is added, and its output, of this kind, is read at the raised level (v at the
+   * lower one), as diffusers does; an EDM network's by its preconditioning.
+   */
+  readonly unseen?: "epsilon" | "sample" | "v_prediction";
+}
+
 /** What `createPlan` takes. Which solver takes what, with defaults: docs/solvers.md. */
 export interface PlanOptions {
   schedule: NoiseSchedule;
@@ -96,6 +112,7 @@ export interface PlanOptions {
   order?: number;
   eta?: number;
   rawNoise?: boolean;
+  churn?: Churn;
   posterior?: { readonly variance?: "small" | "large"; readonly lastDraw?: boolean } | null;
   start?: "none" | "repeat" | "runge_kutta";
   departures?: {

@@ -12,8 +12,12 @@ import { ddim } from "./ddim.ts";
 import { deis } from "./deis.ts";
 import { dpmpp } from "./dpmpp.ts";
 import { dpmppSinglestep } from "./dpmpp-singlestep.ts";
+import { euler } from "./euler.ts";
 import { flowHeun } from "./flow-heun.ts";
+import { heun } from "./heun.ts";
+import { kdpm2 } from "./kdpm2.ts";
 import { lcm } from "./lcm.ts";
+import { lms } from "./lms.ts";
 import { pndm } from "./pndm.ts";
 import { sa } from "./sa.ts";
 import type { GridPoint, Solver } from "./solver.ts";
@@ -32,6 +36,10 @@ export const solvers: readonly Solver[] = [
   lcm,
   tcd,
   flowHeun,
+  euler,
+  heun,
+  kdpm2,
+  lms,
 ] as unknown as readonly Solver[];
 
 /** Options of every solver; the others are the solver's own. */

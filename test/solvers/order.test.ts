@@ -73,7 +73,8 @@ describe("the observed order on Gaussian data is the declared one", () => {
     );
     expect(multistep.length).toBeGreaterThan(0);
     for (const setting of multistep) {
-      expect(slope(setting, vpLinear(), "sample", blunt), setting.title).toBeLessThan(1.75);
+      // In noise, where every method weighs the outputs themselves.
+      expect(slope(setting, vpLinear(), "epsilon", blunt), setting.title).toBeLessThan(1.9);
     }
   });
 });

@@ -18,10 +18,10 @@ const ownTest = `
 import { describe, expect, it } from "vitest";
 import { createPlan, vpLinear } from "../../src/index.ts";
 
-describe("euler", () => {
+describe("my_euler", () => {
   it("has the coefficients of DDIM", () => {
     for (const predict of ["sample", "epsilon"] as const) {
-      const [a, b] = ["euler", "ddim"].map((solver) =>
+      const [a, b] = ["my_euler", "ddim"].map((solver) =>
         createPlan({ schedule: vpLinear(), steps: 4, solver, predict }).steps.flatMap((s) =>
           s.operations.flatMap((o) => (o.kind === "combine" ? o.terms.map(([c]) => c) : [])),
         ),
@@ -43,12 +43,12 @@ beforeAll(() => {
   const shown = /```ts\n(import [\s\S]*?)```/.exec(read("docs/adding-a-solver.md"))?.[1] as string;
   const registry = read("src/solvers/index.ts");
   const listed = registry
-    .replace(/^import \{ ddim \}/m, 'import { euler } from "./euler.ts";\n$&')
-    .replace(/(solvers: readonly Solver\[\] = \[)/, "$1euler, ");
+    .replace(/^import \{ ddim \}/m, 'import { myEuler } from "./my-euler.ts";\n$&')
+    .replace(/(solvers: readonly Solver\[\] = \[)/, "$1myEuler, ");
   expect(listed.length).toBeGreaterThan(registry.length + 40);
-  writeFileSync(join(copy, "src/solvers/euler.ts"), shown);
+  writeFileSync(join(copy, "src/solvers/my-euler.ts"), shown);
   writeFileSync(join(copy, "src/solvers/index.ts"), listed);
-  writeFileSync(join(copy, "test/solvers/euler.test.ts"), ownTest);
+  writeFileSync(join(copy, "test/solvers/my-euler.test.ts"), ownTest);
 });
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
@@ -67,23 +67,23 @@ describe("a solver that is added in three files", () => {
     });
     expect(bundle.errors).toEqual([]);
     const library = (await import(join(copy, "library.mjs"))) as typeof import("../../src/index.ts");
-    const plan = library.createPlan({ schedule: library.flow(), steps: 3, solver: "euler" });
+    const plan = library.createPlan({ schedule: library.flow(), steps: 3, solver: "my_euler" });
     expect(plan.nfe).toBe(3);
-    expect(plan.options.solver).toBe("euler");
+    expect(plan.options.solver).toBe("my_euler");
     const compensated = library.compensate(plan, [1, 1, 1.2]);
     expect(JSON.stringify(library.planFromJSON(JSON.stringify(compensated)))).toBe(JSON.stringify(compensated));
-    expect(() => library.createPlan({ schedule: library.flow(), steps: 3, solver: "?" })).toThrow(/"euler"/);
+    expect(() => library.createPlan({ schedule: library.flow(), steps: 3, solver: "?" })).toThrow(/"my_euler"/);
   });
 
   it("is run through its own test, and through the order test by its registration alone", async () => {
-    const files = ["test/solvers/euler.test.ts", "test/solvers/order.test.ts"];
+    const files = ["test/solvers/my-euler.test.ts", "test/solvers/order.test.ts"];
     const report = "report.json";
     await node(
       "node_modules/vitest/vitest.mjs",
       "run",
       ...files,
       "-t",
-      "euler",
+      "my_euler",
       "--reporter=json",
       `--outputFile=${report}`,
     );
@@ -92,10 +92,10 @@ describe("a solver that is added in three files", () => {
     };
     const passed = testResults.flatMap((file) => file.assertionResults.filter(({ status }) => status === "passed"));
     expect(passed.map(({ title }) => title).toSorted()).toEqual([
-      'euler {"order":1}, on edm',
-      'euler {"order":1}, on flow',
-      'euler {"order":1}, on vp-linear',
       "has the coefficients of DDIM",
+      'my_euler {"order":1}, on edm',
+      'my_euler {"order":1}, on flow',
+      'my_euler {"order":1}, on vp-linear',
     ]);
   });
 
@@ -114,19 +114,19 @@ describe("a solver that is added in three files", () => {
       "--model",
       model,
       "--solver",
-      "euler",
+      "my_euler",
       "--steps",
       "2",
       "--json",
     );
     const info = JSON.parse(stdout) as { solvers: string[]; plan: { options: { solver: string } } };
-    expect(info.solvers).toContain("euler");
-    expect(info.plan.options.solver).toBe("euler");
+    expect(info.solvers).toContain("my_euler");
+    expect(info.plan.options.solver).toBe("my_euler");
   });
 
   it("is in the generated documentation", async () => {
     await node("tools/docs.mjs");
-    expect(read("docs/solvers.md")).toContain("\n## `euler`\n\nEuler's method");
+    expect(read("docs/solvers.md")).toContain("\n## `my_euler`\n\nEuler's method");
   });
 });
 
