@@ -47,6 +47,7 @@ export function flowSigmas(
       // Stretched so that the last one is shift_terminal.
       const terminal = check.number("shift_terminal", config.shift_terminal, "a number below 1", (v) => v < 1);
       const scale = (1 - (sigmas.at(-1) as number)) / (1 - terminal);
+      if (scale === 0) check.wrongValue("shift_terminal", "null for one step from 1", terminal);
       sigmas = sigmas.map((s) => 1 - (1 - s) / scale);
     }
     // Kept a millionth from 1, where lambda is infinite.
