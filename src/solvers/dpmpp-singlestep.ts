@@ -1,6 +1,6 @@
 // DPM-Solver (Lu et al. 2022, arXiv 2206.00927, noise prediction) and DPM-Solver++ (arXiv 2211.01095, data prediction), singlestep: a
-// step of order n calls the model n times, at its start and at intermediate times, and remembers nothing. Also as the SDE solver of
-// the latter paper's section 5, which draws at every call.
+// step of order n calls the model n times, at its start and at intermediate times, and remembers nothing. Also as the latter's SDE
+// solver, which draws at every call.
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";

@@ -64,7 +64,7 @@ export const sa = defineSolver<SAOptions>({
   },
 });
 
-/** Returns the update of a step s → t by given outputs (equations 14 and 17 of the paper, in lambda − lambda_s over h). */
+/** Returns the update of a step s → t by given outputs (the paper's predictor and corrector alike, in (lambda − lambda_s)/h). */
 function adams({ predict }: Problem, s: GridPoint, t: GridPoint, x: Value, tau: number, fresh: Value | undefined) {
   const h = t.lambda - s.lambda;
   const share = tau * tau;

@@ -29,6 +29,8 @@ function* mutations(plan: Plan): Generator<{ steps: PlanStep[]; what: string }> 
     for (const [i, operation] of step.operations.entries()) {
       if (operation.kind !== "combine" || !used.has(operation.to)) continue;
       for (const [j, [c, from]] of operation.terms.entries()) {
+        // 0 but for rounding, as for the first output of a midpoint step, beside coefficients of up to 152.
+        if (Math.abs(c) < 1e-13) continue;
         const terms = operation.terms.with(j, [c * 1.001, from]);
         const operations = step.operations.with(i, { ...operation, terms });
         const what = `step ${k}, value ${operation.to}, coefficient ${c} of ${from}`;
