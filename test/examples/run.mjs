@@ -1,12 +1,13 @@
 // The examples outside Node: the server in Deno and Bun, the edge worker as wrangler bundles it, the page with and without a bundler in
 // headless Chromium; text to image there too, and all its runs. `npm run test:examples`; arguments, if any, pick some by their names. `npm run build` comes first.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadModel } from "dc-solver/onnx";
+import { decode } from "fast-png";
 import * as ort from "onnxruntime-web";
 import { installChromium } from "../runtimes/browser.mjs";
 import { installRuntimes, modules } from "../runtimes/support/consumer.mjs";
@@ -222,6 +223,19 @@ async function checkTextToImageRuns() {
   return "within the tolerances";
 }
 
+/** The command in another runtime; returns the largest difference from the reference's picture, in an 8-bit value. */
+async function checkTextToImageCommand(folder, command, args) {
+  const fixture = join(root, "test/fixtures/tiny-sd");
+  const out = join(folder, "picture.png");
+  const wish = ["--model", join(fixture, "model"), "--prompt", "night city, rain", "--scheduler", "DDIMScheduler"];
+  const own = [join(examples, "text-to-image/node.js"), ...wish, "--steps", "10", "--seed", "1234", "--out", out];
+  await run(command, [...args, ...own], { cwd: root });
+  const [actual, expected] = [out, join(fixture, "images/ddim-guided.png")].map(
+    (path) => decode(readFileSync(path)).data,
+  );
+  return near("the picture", actual, expected, 1);
+}
+
 async function checkTextToImage(folder) {
   const built = join(folder, "text/to/image");
   await run(process.execPath, [join(examples, "text-to-image/page/build.mjs"), built], { cwd: folder });
@@ -230,6 +244,15 @@ async function checkTextToImage(folder) {
 
 const server = (name) => join(examples, "server", name);
 const denoArgs = ["run", "--cached-only", "--no-prompt", "--unstable-no-legacy-abort", "--allow-net", "--allow-read"];
+const commandArgs = [
+  "run",
+  "--cached-only",
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+];
 const all = [
   ["server in Deno", () => checkServer(join(modules, ".bin/deno"), [...denoArgs, server("deno.js")])],
   ["server in Bun", () => checkServer(join(modules, ".bin/bun"), ["--no-install", server("bun.js")])],
@@ -238,6 +261,8 @@ const all = [
   ["bundled page", checkBundled],
   ["text to image, all runs", checkTextToImageRuns],
   ["text to image, page", checkTextToImage],
+  ["text to image in Bun", (folder) => checkTextToImageCommand(folder, join(modules, ".bin/bun"), ["--no-install"])],
+  ["text to image in Deno", (folder) => checkTextToImageCommand(folder, join(modules, ".bin/deno"), commandArgs)],
 ];
 const picked = process.argv.slice(2);
 const chosen = all.filter(([name]) => picked.length === 0 || picked.some((p) => name.includes(p)));
