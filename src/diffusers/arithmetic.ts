@@ -3,13 +3,6 @@
 /** Rounds a double to what a table keeps: float32, or as it is. */
 export type Rounding = (x: number) => number;
 
-/** Returns the nearest integer, the even one of two that are equally near. */
-export function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;
-}
-
 /** Returns `count` numbers from `first` to `last`, both included, as numpy.linspace steps them. */
 export function linspace(first: number, last: number, count: number): number[] {
   const step = (last - first) / (count - 1);

@@ -1,8 +1,9 @@
 // The timetable of the classes whose states preserve variance, or are those of a rectified flow, and whose time is a sigma: both
 // DPM-Solvers, DEIS, UniPC, SA-Solver. They differ by a rule, and by which arguments they have.
 import * as check from "../check.ts";
+import { roundHalfEven } from "../diffusion/snap.ts";
 import { wasm } from "../wasm/module.ts";
-import { interpolate, linspace, type Rounding, roundHalfEven } from "./arithmetic.ts";
+import { interpolate, linspace, type Rounding } from "./arithmetic.ts";
 import type { Config } from "./config.ts";
 import { truth } from "./construct.ts";
 import { flowSigmas } from "./flow-sigmas.ts";

@@ -1,6 +1,7 @@
 // The three ways in which diffusers spaces training timesteps (Lin et al. 2024, arXiv 2305.08891, table 2), as its classes round them.
 import * as check from "../check.ts";
-import { arangeDown, linspace, roundHalfEven } from "./arithmetic.ts";
+import { roundHalfEven } from "../diffusion/snap.ts";
+import { arangeDown, linspace } from "./arithmetic.ts";
 import type { Json } from "./defaults.ts";
 
 type Config = Readonly<Record<string, Json>>;

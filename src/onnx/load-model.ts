@@ -2,7 +2,6 @@
 import { finite, integer, numbers, oneOf, options, wrongType, wrongValue } from "../check.ts";
 import type { RatioModel } from "../compensation/cpr.ts";
 import type { Denoiser } from "../denoisers/denoiser.ts";
-import { timeGrid } from "../diffusion/grid.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import { compensate } from "../plan/compensate.ts";
 import { digest } from "../plan/digest.ts";
@@ -18,7 +17,6 @@ import type { OrtLike, SessionLike } from "./ort.ts";
 import { enqueue } from "./queue.ts";
 import { fittingRatios, isModel, type RatioFile, readRatioFiles } from "./ratios.ts";
 import { signature } from "./signature.ts";
-import { snapGrid } from "./snap.ts";
 
 /** What `loadModel` takes. */
 export interface LoadModelOptions {
@@ -148,7 +146,7 @@ function build(
   files: readonly RatioFile[],
   webgpu: boolean,
 ): LoadedModel {
-  const { schedule, shape, labels, prediction, trainSteps } = config;
+  const { schedule, shape, labels, prediction } = config;
   const { sample: input, timestep, condition: labelInput } = signature(session, {}, undefined);
   checkShape(input.shape, shape);
   if (labels > 0 && labelInput === undefined) {
@@ -224,10 +222,8 @@ function build(
     // Defaults stand in for undefined alone: null is a value of the wrong kind.
     if (full.grid === undefined && full.steps === undefined) full.steps = 5;
     if (timestep.type !== "int64" && timestep.type !== "int32") return createPlan(full);
-    const { steps, spacing, grid, ...solver } = full;
-    if (grid !== undefined) return createPlan({ ...full, grid: snapGrid(numbers("grid", grid), trainSteps) });
-    const make = (count: number) => timeGrid(schedule, count, spacing);
-    return createPlan({ ...solver, grid: snapGrid(make(steps as number), trainSteps, make) });
+    if (full.integerTimesteps === false) wrongValue("integerTimesteps", "true, as the network takes integers", false);
+    return createPlan({ ...full, integerTimesteps: true });
   }
 
   const ratioModel = files.map((file) => file.ratios).find(isModel);

@@ -197,7 +197,8 @@ function plain(path: string, value: unknown): unknown {
     return Object.fromEntries(entries.map(([key, entry]) => [key, plain(`${path}.${key}`, entry)]));
   }
   if (typeof value === "number") return check.finite(path, value);
-  if (typeof value !== "string" && typeof value !== "boolean") check.wrongType(path, "plain data", value);
+  if (typeof value !== "string" && typeof value !== "boolean" && value !== null)
+    check.wrongType(path, "plain data", value);
   return value;
 }
 

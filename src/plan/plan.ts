@@ -108,6 +108,8 @@ export interface PlanOptions {
   steps?: number;
   spacing?: Spacing;
   grid?: ArrayLike<number>;
+  /** Times are moved to whole training timesteps, for networks that are told an integer; vp-discrete only, default false. */
+  integerTimesteps?: boolean;
   solver?: "unipc" | "ddim" | "dpmpp" | (string & {});
   order?: number;
   eta?: number;

@@ -3,6 +3,7 @@ import * as check from "../check.ts";
 import { checkGrid, type Spacing, spacings, timeGrid } from "../diffusion/grid.ts";
 import type { Point } from "../diffusion/prediction.ts";
 import { checkSchedule, type NoiseSchedule } from "../diffusion/schedule.ts";
+import { snapGrid } from "../diffusion/snap.ts";
 import { checkRatios, compensate } from "../plan/compensate.ts";
 import { finishPlan } from "../plan/json.ts";
 import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
@@ -44,7 +45,7 @@ export const solvers: readonly Solver[] = [
 
 /** Options of every solver; the others are the solver's own. */
 export const commonOptions = [
-  ...(["schedule", "steps", "spacing", "grid", "solver"] as const),
+  ...(["schedule", "steps", "spacing", "grid", "integerTimesteps", "solver"] as const),
   ...(["predict", "lowerOrderFinal", "thresholding", "noiseScale", "ratios", "dcOrder"] as const),
 ];
 
@@ -77,7 +78,7 @@ export function createPlan(options: PlanOptions): Plan {
 /** The times of a plan, and the options that stand for them. */
 export interface Placed {
   readonly grid: Float64Array;
-  readonly placed: { steps: number; spacing?: Spacing; grid?: number[] };
+  readonly placed: { steps: number; spacing?: Spacing; grid?: number[]; integerTimesteps?: true };
   /** The level to which each step goes, where that is not the next point of the grid. */
   readonly arrivals?: readonly (Point | undefined)[];
 }
@@ -129,20 +130,29 @@ export function planOn(
 
 /** Returns the times, and the options that stand for them: `steps` with either `spacing` or `grid`. */
 function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule): Placed {
+  const snap = check.boolean("integerTimesteps", given.integerTimesteps ?? false);
+  // A discrete schedule's tMin is the first of its training steps, 1/M.
+  const trainSteps = Math.round(1 / schedule.tMin);
+  if (snap && schedule.kind !== "vp-discrete")
+    check.wrongValue("integerTimesteps", 'false, as the schedule is not "vp-discrete"', true);
+  const snapped = snap ? { integerTimesteps: true as const } : {};
   if (given.grid === undefined) {
     if (given.steps === undefined) throw new TypeError('"steps": required where no "grid" is given');
     const steps = check.integer("steps", given.steps, 1);
     const { spacing: rule = "time_uniform" } = given;
     const spacing = check.oneOf("spacing", rule, spacings);
-    return { grid: timeGrid(schedule, steps, spacing), placed: { steps, spacing } };
+    const make = (count: number) => timeGrid(schedule, count, spacing);
+    const grid = snap ? snapGrid(make(steps), trainSteps, make) : make(steps);
+    return { grid, placed: { steps, spacing, ...snapped } };
   }
   if (given.spacing !== undefined) throw new TypeError('"spacing": expected none beside an explicit "grid"');
-  const grid = checkGrid(given.grid, "grid", schedule);
+  const whole = snap ? snapGrid(check.numbers("grid", given.grid), trainSteps) : given.grid;
+  const grid = checkGrid(whole, "grid", schedule);
   const steps = grid.length - 1;
   if (given.steps !== undefined && check.integer("steps", given.steps, 1) !== steps) {
     check.wrongValue("steps", `${steps}, as "grid" has`, given.steps);
   }
-  return { grid, placed: { steps, grid: Array.from(grid) } };
+  return { grid, placed: { steps, grid: Array.from(grid), ...snapped } };
 }
 
 function checkThresholding(value: unknown): CheckedThresholding {

@@ -1,11 +1,16 @@
 // Every way to be wrong about a plan. Nothing is half done: what was handed in is as it was.
 import { describe, expect, it } from "vitest";
 import { compensate, createPlan, flow, type Plan, type PlanOptions, planFromJSON, vpLinear } from "../../src/index.ts";
+import { commonOptions, solvers } from "../../src/solvers/index.ts";
 import { expectError, type Row, snapshot, thrown, wrong } from "./table.ts";
 
 const schedule = vpLinear();
 const given = (part: object): PlanOptions => wrong({ schedule, steps: 5, ...part });
 const onGrid = (grid: unknown, part: object = {}): PlanOptions => wrong({ schedule, grid, ...part });
+/** What the messages list: they are complete, and a new solver or option is in them. */
+const solverNames = solvers.map(({ name }) => JSON.stringify(name)).join(", ");
+const optionNames = (name: string) =>
+  [...commonOptions, ...Object.keys(solvers.find((s) => s.name === name)?.options ?? {})].join(", ");
 const own = (part: object): PlanOptions => wrong({ schedule: { ...schedule, kind: "mine", ...part }, steps: 5 });
 
 const plans: Row<PlanOptions>[] = [
@@ -138,21 +143,21 @@ const plans: Row<PlanOptions>[] = [
   ],
   [
     "an unknown solver",
-    given({ solver: "euler" }),
+    given({ solver: "eulerian" }),
     RangeError,
-    '"solver": expected one of "unipc", "dpmpp", "ddim", got "euler"',
+    `"solver": expected one of ${solverNames}, got "eulerian"`,
   ],
   [
     "a solver in other letters",
     given({ solver: "UniPC" }),
     RangeError,
-    '"solver": expected one of "unipc", "dpmpp", "ddim", got "UniPC"',
+    `"solver": expected one of ${solverNames}, got "UniPC"`,
   ],
   [
     "the name of a member of every object",
     given({ solver: "constructor" }),
     RangeError,
-    '"solver": expected one of "unipc", "dpmpp", "ddim", got "constructor"',
+    `"solver": expected one of ${solverNames}, got "constructor"`,
   ],
   ["solver null", given({ solver: null }), TypeError, '"solver": expected the name of a solver, got null'],
   [
@@ -165,43 +170,43 @@ const plans: Row<PlanOptions>[] = [
     "a misspelt option",
     given({ Order: 2 }),
     TypeError,
-    '"Order": unknown option of solver "unipc"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order, variant, corrector, disableCorrector',
+    `"Order": unknown option of solver "unipc"; expected one of ${optionNames("unipc")}`,
   ],
   [
     "an option of other libraries",
     given({ solver: "dpmpp", num_inference_steps: 20 }),
     TypeError,
-    '"num_inference_steps": unknown option of solver "dpmpp"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order',
+    `"num_inference_steps": unknown option of solver "dpmpp"; expected one of ${optionNames("dpmpp")}`,
   ],
   [
     "eta for unipc",
     given({ eta: 0.5 }),
     TypeError,
-    '"eta": unknown option of solver "unipc"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order, variant, corrector, disableCorrector',
+    `"eta": unknown option of solver "unipc"; expected one of ${optionNames("unipc")}`,
   ],
   [
     "eta for dpmpp",
     given({ solver: "dpmpp", eta: 0 }),
     TypeError,
-    '"eta": unknown option of solver "dpmpp"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order',
+    `"eta": unknown option of solver "dpmpp"; expected one of ${optionNames("dpmpp")}`,
   ],
   [
     "variant for ddim",
     given({ solver: "ddim", variant: "bh1" }),
     TypeError,
-    '"variant": unknown option of solver "ddim"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order, eta',
+    `"variant": unknown option of solver "ddim"; expected one of ${optionNames("ddim")}`,
   ],
   [
     "corrector for dpmpp",
     given({ solver: "dpmpp", corrector: false }),
     TypeError,
-    '"corrector": unknown option of solver "dpmpp"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order',
+    `"corrector": unknown option of solver "dpmpp"; expected one of ${optionNames("dpmpp")}`,
   ],
   [
     "disableCorrector for ddim",
     given({ solver: "ddim", disableCorrector: [0] }),
     TypeError,
-    '"disableCorrector": unknown option of solver "ddim"; expected one of schedule, steps, spacing, grid, solver, predict, lowerOrderFinal, thresholding, ratios, dcOrder, order, eta',
+    `"disableCorrector": unknown option of solver "ddim"; expected one of ${optionNames("ddim")}`,
   ],
   ["order 0", given({ order: 0 }), RangeError, '"order": expected an integer ≥ 1, got 0'],
   ["order fractional", given({ order: 2.5 }), RangeError, '"order": expected an integer ≥ 1, got 2.5'],
@@ -311,7 +316,7 @@ const plans: Row<PlanOptions>[] = [
     "thresholding misspelt",
     given({ thresholding: { max: 1 } }),
     TypeError,
-    '"max": unknown option of thresholding; expected one of ratio, maxValue',
+    '"max": unknown option of thresholding; expected one of ratio, maxValue, limit',
   ],
   ["ratios as a number", given({ ratios: 1.1 }), TypeError, '"ratios": expected an array of numbers, got 1.1'],
   ["ratios null", given({ ratios: null }), TypeError, '"ratios": expected an array of numbers, got null'],

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fitRatioModel, predictRatios, type RatioModel } from "../../src/compensation/cpr.ts";
 import { searchRatios } from "../../src/compensation/ratio-search.ts";
 import type { RatioSearch } from "../../src/compensation/search-json.ts";
-import { settingsOf } from "../../src/compensation/settings.ts";
+import { settingsDifference, settingsOf } from "../../src/compensation/settings.ts";
 import { mixtureDenoiser } from "../../src/denoisers/mixture.ts";
 import {
   type LoadedModel,
@@ -162,9 +162,12 @@ describe("ratios auto", () => {
     expect(loaded.plan({ guidanceScale: 3 }).options.ratios).toBeUndefined();
   });
 
-  test("for a network with integer timesteps compares the grid that the plan was moved to", async () => {
+  test("for a network with integer timesteps compares the rule of the grid, and that it is moved to integers", async () => {
     const plan = (await load({}, "int64")).plan({ ratios: "off" });
-    expect(settingsOf(plan)).toMatchObject({ spacing: null, grid: Array.from(plan.grid) });
+    expect(settingsOf(plan)).toMatchObject({ spacing: "time_uniform", options: { integerTimesteps: true } });
+    // One rule for all numbers of steps, so that one ratio model can hold for them.
+    const longer = (await load({}, "int64")).plan({ steps: 8, ratios: "off" });
+    expect(settingsDifference(settingsOf(plan), settingsOf(longer))).toBeUndefined();
     const search = await searchFor(plan, 2);
     const loaded = await load({ "search.json": search, "five.json": five }, "int64");
     expect(loaded.plan({ guidanceScale: 2 }).options.ratios).toEqual(search.ratios);

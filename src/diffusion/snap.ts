@@ -1,6 +1,7 @@
 // Grids for networks that are told an integer: each time is moved to the training step that the network would hear.
 
-function roundHalfEven(x: number): number {
+/** Returns the nearest integer, the even one of two that are equally near. */
+export function roundHalfEven(x: number): number {
   const low = Math.floor(x);
   const rest = x - low;
   return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;
