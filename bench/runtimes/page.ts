@@ -1,6 +1,5 @@
 // The chart page: one HTML file that needs no network and no JavaScript, in the style of the comparison's.
-import { Html, html } from "../../src/cli/compare/html.ts";
-import { style } from "../../src/cli/compare/style.ts";
+import { document, Html, html } from "../../src/cli/compare/html.ts";
 import { digits, range } from "../support/report.ts";
 import { drawBars } from "./chart.ts";
 import { type Figure, figures, type Row, result } from "./figures.ts";
@@ -71,23 +70,6 @@ export async function page({ settings, rows, tables, remarks }: PageContent): Pr
 <h2>Numbers</h2>
 <div class="tables">${tables.map(htmlTable)}</div>
 ${remarks.map((remark) => html`<p>${remark}</p>`)}
-</section>
-<section>
-<h2>Settings</h2>
-<dl>${settings.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </section>`;
-  return `<!DOCTYPE html>\n${
-    html`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${new Html(style)}.tables { display: grid; gap: 1.5rem; }</style>
-</head>
-<body>
-${body}
-</body>
-</html>`.text
-  }\n`;
+  return document(title, settings, body, ".tables { display: grid; gap: 1.5rem; }");
 }

@@ -1,11 +1,10 @@
 // The page of a comparison: one HTML file that needs no network and no JavaScript.
 import { isPicture, png, tile } from "../picture.ts";
-import { type Content, Html, html } from "./html.ts";
+import { type Content, document, Html, html } from "./html.ts";
 import type { Cell, Panel } from "./measure.ts";
 import { noRatios } from "./measure.ts";
 import type { Chart, Point } from "./plot.ts";
 import type { Estimate } from "./statistics.ts";
-import { style } from "./style.ts";
 
 export interface PageContent {
   readonly title: string;
@@ -66,25 +65,8 @@ ${pictures(content)}
 <section>
 <h2>Compensation ratios</h2>
 ${await ratioCharts(content, draw)}
-</section>
-<section>
-<h2>Settings</h2>
-<dl>${settings.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </section>`;
-  return `<!DOCTYPE html>\n${
-    html`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${new Html(style)}</style>
-</head>
-<body>
-${body}
-</body>
-</html>`.text
-  }\n`;
+  return document(title, settings, body);
 }
 
 async function errorCharts({ panels, names }: PageContent, draw: Draw): Promise<Content> {
