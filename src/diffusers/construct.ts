@@ -39,11 +39,13 @@ const choices: Partial<Record<ClassName, Readonly<Record<string, Choice>>>> = {
     solver_type: dpmSolverType,
   },
   FlowMatchEulerDiscreteScheduler: { time_shift_type: { accepts: ["exponential", "linear"] } },
+  FlowMatchLCMScheduler: { time_shift_type: { accepts: ["exponential", "linear"] } },
 };
 
 /** Noise schedules that only some classes implement, beside the three of all. */
 const betaSchedules: Partial<Record<ClassName, readonly string[]>> = {
   DDPMScheduler: ["laplace", "sigmoid"],
+  DDPMParallelScheduler: ["laplace", "sigmoid"],
   HeunDiscreteScheduler: ["exp"],
 };
 

@@ -31,6 +31,11 @@ const consistency = {
   ...{ ...ancestor, beta_start: 0.00085, beta_end: 0.012, beta_schedule: "scaled_linear", clip_sample: false },
   ...{ set_alpha_to_one: true, original_inference_steps: 50, timestep_scaling: 10 },
 };
+const flowMatch = {
+  ...{ num_train_timesteps: 1000, shift: 1, shift_terminal: null, invert_sigmas: false },
+  ...{ ...sigmaGrids, ...dynamicShift },
+  ...{ base_shift: 0.5, max_shift: 1.15, base_image_seq_len: 256, max_image_seq_len: 4096 },
+};
 const edm = {
   ...{ num_train_timesteps: 1000, prediction_type: "epsilon", final_sigmas_type: "zero" },
   ...{ sigma_min: 0.002, sigma_max: 80, sigma_data: 0.5, sigma_schedule: "karras", rho: 7 },
@@ -70,20 +75,24 @@ const rows = {
     ...{ ...multistep, predictor_order: 2, corrector_order: 2, algorithm_type: "data_prediction" },
     ...{ tau_func: null, lambda_min_clipped: -Infinity, variance_type: null },
   },
+  DDIMParallelScheduler: { ...ancestor, set_alpha_to_one: true },
+  DDPMParallelScheduler: { ...ancestor, variance_type: "fixed_small" },
+  CogVideoXDDIMScheduler: {
+    ...{ ...latentBetas, ...spacing, beta_schedule: "scaled_linear", timestep_spacing: "leading", snr_shift_scale: 3 },
+    ...{ clip_sample: true, clip_sample_range: 1, sample_max_value: 1 },
+    ...{ set_alpha_to_one: true, rescale_betas_zero_snr: false },
+  },
   IPNDMScheduler: training,
   EDMEulerScheduler: edm,
   EDMDPMSolverMultistepScheduler: {
     ...{ ...edm, ...thresholding, solver_order: 2, algorithm_type: "dpmsolver++", solver_type: "midpoint" },
     ...{ lower_order_final: true, euler_at_final: false },
   },
-  FlowMatchEulerDiscreteScheduler: {
-    ...{ num_train_timesteps: 1000, shift: 1, shift_terminal: null, invert_sigmas: false, stochastic_sampling: false },
-    ...{ ...sigmaGrids, ...dynamicShift },
-    ...{ base_shift: 0.5, max_shift: 1.15, base_image_seq_len: 256, max_image_seq_len: 4096 },
-  },
+  FlowMatchEulerDiscreteScheduler: { ...flowMatch, stochastic_sampling: false },
   FlowMatchHeunDiscreteScheduler: { num_train_timesteps: 1000, shift: 1 },
   LCMScheduler: consistency,
   TCDScheduler: consistency,
+  FlowMatchLCMScheduler: { ...flowMatch, scale_factors: null, upscale_mode: "bicubic" },
 } satisfies Record<string, Record<string, Json>>;
 
 /** A scheduler class of diffusers that is supported here. */

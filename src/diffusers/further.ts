@@ -26,24 +26,12 @@ export const further: Readonly<Record<string, Further>> = {
     `${lone}, and ${unchecked}`,
     "num_train_timesteps sigma_min sigma_max sigma_data s_noise rho clip_denoised",
   ),
-  CogVideoXDDIMScheduler: row(
-    `it shifts the signal-to-noise ratio of the betas, and ${unchecked}`,
-    `${clipped} sample_max_value snr_shift_scale`,
-  ),
   CogVideoXDPMScheduler: row(
     `it shifts the signal-to-noise ratio of the betas, and ${unchecked}`,
     `${clipped} sample_max_value snr_shift_scale`,
   ),
   CosineDPMSolverMultistepScheduler: row(`it draws from torchsde's Brownian tree, and ${unchecked}`, standIn),
   DDIMInverseScheduler: row("it runs from data to noise", `${clipped} kwargs`),
-  DDIMParallelScheduler: row(
-    'its steps are those of DDIMScheduler: load with className "DDIMScheduler"',
-    `${clipped} ${thresholding}`,
-  ),
-  DDPMParallelScheduler: row(
-    'its steps are those of DDPMScheduler: load with className "DDPMScheduler"',
-    `${betas} variance_type clip_sample prediction_type clip_sample_range timestep_spacing steps_offset rescale_betas_zero_snr ${thresholding}`,
-  ),
   DDPMWuerstchenScheduler: row(`${lone}, and ${unchecked}`, "scaler s"),
   DPMSolverMultistepInverseScheduler: row(
     "it runs from data to noise",
@@ -56,10 +44,6 @@ export const further: Readonly<Record<string, Further>> = {
   ),
   EntropyBoundScheduler: row(discrete, "entropy_bound t_max t_min num_inference_steps"),
   FlowMapEulerDiscreteScheduler: row(`${lone}, and ${unchecked}`, "num_train_timesteps shift"),
-  FlowMatchLCMScheduler: row(
-    `${lone}, and ${unchecked}`,
-    `num_train_timesteps shift use_dynamic_shifting base_shift max_shift base_image_seq_len max_image_seq_len invert_sigmas shift_terminal ${grids} time_shift_type scale_factors upscale_mode`,
-  ),
   HeliosDMDScheduler: row(
     `it changes resolution between stages, and ${unchecked}`,
     "num_train_timesteps shift stages stage_range gamma prediction_type use_flow_sigmas use_dynamic_shifting time_shift_type",

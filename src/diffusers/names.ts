@@ -126,9 +126,13 @@ const ofClass: Readonly<Record<ClassName, SolverOptions>> = {
   EDMEulerScheduler: { solver: "euler" },
   EDMDPMSolverMultistepScheduler: { solver: "dpmpp", order: 2 },
   FlowMatchEulerDiscreteScheduler: { solver: "euler" },
-  FlowMatchHeunDiscreteScheduler: { solver: "heun" },
+  FlowMatchHeunDiscreteScheduler: { solver: "flow_heun" },
   LCMScheduler: { solver: "lcm" },
   TCDScheduler: { solver: "tcd" },
+  DDIMParallelScheduler: { solver: "ddim" },
+  DDPMParallelScheduler: { solver: "ddim", eta: 1 },
+  CogVideoXDDIMScheduler: { solver: "ddim" },
+  FlowMatchLCMScheduler: { solver: "lcm" },
 };
 
 /** A rule that places the noise levels, by a name that is written behind a sampler's. */

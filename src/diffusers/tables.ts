@@ -52,15 +52,19 @@ function products(betas: readonly number[], round: Rounding): number[] {
   });
 }
 
-/** Returns betas whose last level holds no signal (Lin et al. 2024, arXiv 2305.08891, algorithm 1). */
-function zeroTerminalSnr(betas: readonly number[], round: Rounding): number[] {
-  const roots = products(betas, round).map((ab) => round(Math.sqrt(ab)));
+/** Returns alphas_cumprod whose last entry is 0 (Lin et al. 2024, arXiv 2305.08891, algorithm 1). */
+function zeroTerminalSnr(alphasCumprod: readonly number[], round: Rounding): number[] {
+  const roots = alphasCumprod.map((ab) => round(Math.sqrt(ab)));
   const [first, last] = [roots[0] as number, roots.at(-1) as number];
   const factor = round(first / round(first - last));
-  const signal = roots.map((root) => {
+  return roots.map((root) => {
     const shifted = round(round(root - last) * factor);
     return round(shifted * shifted);
   });
+}
+
+/** Returns the betas of these products. */
+function betasOfProducts(signal: readonly number[], round: Rounding): number[] {
   return signal.map((ab, i) => round(1 - (i === 0 ? ab : round(ab / (signal[i - 1] as number)))));
 }
 
@@ -69,12 +73,25 @@ function zeroTerminalSnr(betas: readonly number[], round: Rounding): number[] {
  * @param lastAlphaCumprod what classes that work with sigmas put in place of alphas_cumprod 0 at zero terminal SNR
  */
 export function noiseTables(config: Config, tables: TablePrecision, lastAlphaCumprod?: number): NoiseTables {
+  if (config.snr_shift_scale !== undefined) return shiftedTables(config, tables);
   const round = rounding(tables);
   let betas = betasOf(config, round);
-  if (truth(config.rescale_betas_zero_snr)) betas = zeroTerminalSnr(betas, round);
+  if (truth(config.rescale_betas_zero_snr))
+    betas = betasOfProducts(zeroTerminalSnr(products(betas, round), round), round);
   const alphasCumprod = products(betas, round);
   if (truth(config.rescale_betas_zero_snr) && lastAlphaCumprod !== undefined)
     alphasCumprod[alphasCumprod.length - 1] = lastAlphaCumprod;
+  return { betas, alphasCumprod, round };
+}
+
+/** Returns the tables of CogVideoX: signal-to-noise ratios divided by a factor; scaled_linear betas are in double precision. */
+function shiftedTables(config: Config, tables: TablePrecision): NoiseTables {
+  const double = config.beta_schedule === "scaled_linear" && !Array.isArray(config.trained_betas);
+  const round = rounding(double ? "float64" : tables);
+  const scale = check.positive("snr_shift_scale", config.snr_shift_scale);
+  const betas = betasOf(config, round);
+  const shifted = products(betas, round).map((ab) => round(ab / round(scale + round(round(1 - scale) * ab))));
+  const alphasCumprod = truth(config.rescale_betas_zero_snr) ? zeroTerminalSnr(shifted, round) : shifted;
   return { betas, alphasCumprod, round };
 }
 

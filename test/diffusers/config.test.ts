@@ -12,6 +12,7 @@ import { truth } from "../../src/diffusers/construct.ts";
 import { classNames, defaults } from "../../src/diffusers/defaults.ts";
 import { further } from "../../src/diffusers/further.ts";
 import { parseJson } from "../../src/diffusers/json.ts";
+import { furtherRuns } from "../support/diffusers-cases.ts";
 
 type Values = Record<string, Json>;
 interface Outcome {
@@ -62,9 +63,10 @@ const saved = (config: ResolvedConfig) => JSON.stringify(configToJSON(config));
 const base = { _class_name: "DPMSolverMultistepScheduler", beta_schedule: "scaled_linear" };
 
 describe("the defaults of a class", () => {
-  it("are those of the constructors, for all 21", () => {
-    expect(classNames).toEqual(Object.keys(data.defaults));
-    for (const name of classNames) expect(defaults[name]).toEqual(numbers(data.defaults[name] as Values));
+  it("are those of the constructors, for all 21, and for those that have runs of their own", () => {
+    const all = { ...data.defaults, ...(furtherRuns.defaults as Record<string, Values>) };
+    expect(classNames.toSorted()).toEqual(Object.keys(all).sort());
+    for (const name of classNames) expect(defaults[name]).toEqual(numbers(all[name] as Values));
   });
 });
 
@@ -189,7 +191,7 @@ describe("a class", () => {
     for (const [name, { reason }] of Object.entries(further)) {
       expect(() => resolveConfig({ _class_name: name })).toThrow(`"${name}"; not supported: ${reason}`);
     }
-    const file = { _class_name: "CogVideoXDDIMScheduler", snr_shift_scale: 3, other: 1 };
+    const file = { _class_name: "CogVideoXDPMScheduler", snr_shift_scale: 3, other: 1 };
     expect(resolveConfig(file, { className: "DDIMScheduler" }).ignored).toEqual(["other"]);
   });
 });

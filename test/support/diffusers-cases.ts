@@ -60,11 +60,18 @@ interface Mixture {
   readonly labels: readonly number[];
 }
 
-const url = new URL("../fixtures/diffusers/cases.json", import.meta.url);
-const file = JSON.parse(readFileSync(url, "utf8")) as { cases: Case[]; mixture: Mixture };
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../fixtures/diffusers/${name}`, import.meta.url), "utf8"));
+const file = read("cases.json") as { cases: Case[]; mixture: Mixture };
+
+/** Constructor defaults and runs of the classes that cases.json leaves out. */
+export const furtherRuns = read("further.json") as {
+  readonly defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly cases: readonly Case[];
+};
 
 /** The cases with results. */
-export const cases: readonly Case[] = file.cases.filter((c) => c.error === undefined);
+export const cases: readonly Case[] = [...file.cases.filter((c) => c.error === undefined), ...furtherRuns.cases];
 /** The cases that fail in diffusers. */
 export const failing: readonly Case[] = file.cases.filter((c) => c.error !== undefined);
 

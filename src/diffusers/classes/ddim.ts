@@ -23,3 +23,6 @@ export const ddim: ClassRow = {
     return { solver: "ddim", eta, ...thresholding, ...(thresholding.thresholding && { rawNoise: !clipped }) };
   },
 };
+
+/** CogVideoX's, on its own table; it has arguments for clipping and looks at none. */
+export const cogVideoXDdim: ClassRow = { ...ddim, stepTakes: [], method: () => ({ solver: "ddim" }) };

@@ -23,11 +23,16 @@ export function discreteLevels(
   target: (timestep: number, index: number) => number,
   final?: 1 | "first",
 ): Timetable {
+  check.oneOf("prediction_type", config.prediction_type, ["epsilon", "sample", "v_prediction"]);
   const { alphasCumprod } = noiseTables(config, tables);
   const count = alphasCumprod.length;
   const signal = (timestep: number): number => {
     // −1, which float stepping may give (spacing "trailing"), is the last entry in Python.
     const ab = alphasCumprod.at(timestep >= -1 ? timestep : count);
+    if (Number.isNaN(ab)) {
+      const remedy = "the products of these betas vanish before the last one";
+      check.wrongValue("rescale_betas_zero_snr", "false", config.rescale_betas_zero_snr, remedy);
+    }
     const remedy = "the table of betas is shorter than num_train_timesteps, or steps_offset too large";
     return ab ?? check.wrongValue("timesteps", `timesteps from 0 to ${count - 1}`, timestep, remedy);
   };

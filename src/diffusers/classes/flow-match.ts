@@ -113,6 +113,18 @@ export const flowMatchEuler: ClassRow = {
   method: ({ config }) => ({ solver: truth(config.stochastic_sampling) ? "lcm" : "ddim" }),
 };
 
+export const flowMatchLcm: ClassRow = {
+  ...flowMatchEuler,
+  stepTakes: [],
+  method({ config }) {
+    if (truth(config.scale_factors) && truth(config.upscale_mode)) {
+      const remedy = "states do not change their size here";
+      check.wrongValue("scale_factors", "null", config.scale_factors, remedy);
+    }
+    return { solver: "lcm" };
+  },
+};
+
 export const flowMatchHeun: ClassRow = {
   prediction: "flow_prediction",
   takes: [],
