@@ -15,6 +15,7 @@ export const dpmSolverMultistep: ClassRow = {
       final: "table",
       repeats: settings.config.solver_order === 1,
       cutsCosine: true,
+      roundsLevels: (settings.config.algorithm_type as string).endsWith("++"),
     }),
   method(settings, _step, timetable, from) {
     const { config } = settings;

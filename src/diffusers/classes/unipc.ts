@@ -11,6 +11,7 @@ export const unipcMultistep: ClassRow = {
   stepTakes: [],
   timetable: (settings, request, tables) =>
     sigmaTimetable(settings, request, tables, {
+      roundsLevels: truth(settings.config.predict_x0),
       final: "grid",
       repeats: settings.config.solver_order === 1,
       ownFlow: true,
