@@ -79,7 +79,7 @@ function multistep(
   }
   // D₁ = A + r₀/(r₀ + r₁)·(A − C), D₂ = (A − C)/(r₀ + r₁) with A = (m₀ − m₁)/r₀, C = (m₁ − m₂)/r₁
   const r1 = (m1.lambda - m2.lambda) / h;
-  // diffusers, the only code known to have this order of the SDE, has φ₂ + ½ where the ODE has z·φ₃ = φ₂ − ½, and loses by it.
+  // As diffusers has the SDE: φ₂ + ½ where the ODE has z·φ₃ = φ₂ − ½ (and so has k-diffusion). Its steps are of first order only.
   const second = -S * (data && sde ? wasm().phi(2, z) + 0.5 : z * wasm().phi(3, z));
   // Coefficients of A and C in first·D₁ + second·D₂
   const onC = -(first * r0 + second) / (r0 + r1);
