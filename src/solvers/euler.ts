@@ -36,7 +36,7 @@ export const euler = defineSolver<{ churn: Churn }>({
   build(trace, problem, { churn }) {
     const { schedule, points } = problem;
     const { from = 0, to = Infinity, noise = 1, unseen } = churn;
-    const gamma = Math.min(churn.amount / (points.length - 1), Math.SQRT2 - 1);
+    const gamma = Math.min(churn.amount / (points.length - 1), Math.sqrt(2) - 1);
     let x = trace.start();
     for (let k = 0; k < points.length - 1; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];

@@ -30,7 +30,7 @@ export const flowHeun = defineSolver<{ churn: Churn }>({
 
   build(trace, { points }, { churn }) {
     const { from = 0, to = Infinity, noise = 1 } = churn;
-    const most = Math.min(churn.amount / (points.length - 1), Math.SQRT2 - 1);
+    const most = Math.min(churn.amount / (points.length - 1), Math.sqrt(2) - 1);
     let x = trace.start();
     for (let k = 0; k < points.length - 1; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
