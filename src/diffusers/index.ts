@@ -86,7 +86,9 @@ function describe(resolved: ResolvedConfig): Scheduler {
   const row = rows[className] as ClassRow;
   const settings = { className, config, stored: { ...kept, ...config } };
   const place = (options: SchedulerPlanOptions) => placeTimetable(row, settings, options);
-  const prediction = (config.prediction_type ?? row.prediction ?? "epsilon") as PredictionType;
+  const named = config.prediction_type ?? row.prediction ?? "epsilon";
+  // Euler's older name of it.
+  const prediction = (named === "original_sample" ? "sample" : named) as PredictionType;
   return Object.freeze({
     className,
     config,

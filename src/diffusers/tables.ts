@@ -27,7 +27,7 @@ function betasOf(config: Config, round: Rounding): number[] {
   if (Array.isArray(config.trained_betas)) return (config.trained_betas as number[]).map(round);
   const count = config.num_train_timesteps as number;
   const [start, end] = [config.beta_start as number, config.beta_end as number];
-  const rules = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"] as const;
+  const rules = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp"] as const;
   switch (check.oneOf("beta_schedule", config.beta_schedule, rules)) {
     case "linear":
       return torchLinspace(start, end, count, round);
@@ -35,6 +35,12 @@ function betasOf(config: Config, round: Rounding): number[] {
       return torchLinspace(Math.sqrt(start), Math.sqrt(end), count, round).map((x) => round(x * x));
     case "squaredcos_cap_v2":
       return Array.from({ length: count }, (_, i) => round(wasm().cosineBeta(i, count)));
+    case "exp": {
+      const signal = (t: number) => wasm().exp(-12 * t);
+      return Array.from({ length: count }, (_, i) =>
+        round(Math.min(1 - signal((i + 1) / count) / signal(i / count), 0.999)),
+      );
+    }
     case "sigmoid":
       return torchLinspace(-6, 6, count, round).map((x) => {
         const share = round(1 / (1 + wasm().exp(-x)));

@@ -2,7 +2,8 @@
 // has it: the newest ε are interpolated by a polynomial in r, which is integrated over the step, a step to r = 0 included.
 import * as check from "../check.ts";
 import type { Prediction, Term } from "../plan/tracer.ts";
-import { defineSolver, firstOrder, type GridPoint, usable } from "./solver.ts";
+import { step } from "./euler.ts";
+import { defineSolver, type GridPoint, usable } from "./solver.ts";
 
 export const lms = defineSolver<{ order: number }>({
   name: "lms",
@@ -27,9 +28,14 @@ export const lms = defineSolver<{ order: number }>({
       history.unshift(predict === "epsilon" ? m : { ...m, ...trace.combine(data) });
       places.unshift(s.sigma / s.alpha);
       const used = usable(problem, history, k, order);
-      const terms: Term[] = used.length === 0 ? firstOrder(s, t, x, m) : [[t.alpha / s.alpha, x]];
-      const weights = integrals(places.slice(0, used.length), t.sigma / t.alpha);
-      for (const [j, epsilon] of used.entries()) terms.push([t.alpha * (weights[j] as number), epsilon]);
+      const weights = integrals(places.slice(0, used.length), t.sigma / t.alpha).map((w) => w * t.alpha);
+      const [newest = 0] = weights;
+      // The newest ε is put in as what it is made of, whose roundings then cancel, the others as they were kept.
+      const terms: Term[] = used.length > 1 ? [] : step(problem, s, t, x, m);
+      if (used.length > 1 && predict === "epsilon") terms.push([t.alpha / s.alpha, x], [newest, m]);
+      else if (used.length > 1)
+        terms.push([t.alpha / s.alpha + newest / s.sigma, x], [(-newest * s.alpha) / s.sigma, m]);
+      for (const [j, epsilon] of used.entries()) if (j > 0) terms.push([weights[j] as number, epsilon]);
       x = trace.endStep(trace.combine(terms));
     }
   },

@@ -52,6 +52,9 @@ describe("churn", () => {
   });
 });
 
+/** Returns the state from which the step at a time starts. */
+const previous = (plan: Plan, t: number) => plan.steps.find(({ end }) => end.t === t)?.state;
+
 describe("LMS", () => {
   it("has the weights of Adams and Bashforth on equidistant sigmas, a last step to sigma 0 included", () => {
     const plan = createPlan({
@@ -61,9 +64,13 @@ describe("LMS", () => {
       order: 4,
       lowerOrderFinal: false,
     });
-    const weights = plan.steps.map(({ operations, state }) => {
+    const weights = plan.steps.map(({ operations, state, start }) => {
       const made = operations.find((o) => o.kind === "combine" && o.to === state) as Combine;
-      return made.terms.slice(1).map(([c]) => -c);
+      // The newest ε is there as (x − x₀)/sigma.
+      const x0 = operations.find((o) => o.kind === "evaluate")?.to;
+      return made.terms
+        .filter(([, from]) => from !== 0 && from !== previous(plan, start.t))
+        .map(([c, from]) => (from === x0 ? c * start.sigma : -c));
     });
     const wanted = [[1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]];
     for (const [k, row] of [...wanted, wanted[3] as number[]].entries()) {
