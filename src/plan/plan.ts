@@ -121,6 +121,7 @@ export interface PlanOptions {
     readonly velocity?: boolean;
     readonly blind?: boolean;
     readonly stride?: number;
+    readonly second?: number;
     readonly half?: number;
   } | null;
   boundary?: { readonly scaling: number } | null;

@@ -15,6 +15,8 @@ export interface PndmDepartures {
   readonly blind?: boolean;
   /** How far before its end the repeated first step starts. */
   readonly stride?: number;
+  /** Where its second call is and it ends, whatever the grid says. */
+  readonly second?: number;
   /** How far from both ends of a Runge-Kutta step its middle lies. */
   readonly half?: number;
 }
@@ -45,7 +47,7 @@ export const pndm = defineSolver<PndmOptions>({
   observedOrder: ({ order }) => Math.min(order, 2),
 
   build(trace, { points, arrival, schedule, lowerOrderFinal }, { order, start, departures }) {
-    const { velocity = false, blind = false, stride, half } = departures ?? {};
+    const { velocity = false, blind = false, stride, second, half } = departures ?? {};
     const history: Value[] = []; // newest first
     const last = points.length - 2;
     const level = (t: number): Point => ({ t, alpha: schedule.alpha(t), sigma: schedule.sigma(t) });
@@ -86,23 +88,25 @@ export const pndm = defineSolver<PndmOptions>({
             ? [level((s.t + t.t) / 2), level((s.t + t.t) / 2)]
             : [level(s.t - half), level(t.t + half)];
         consistent &&= early.alpha === late.alpha;
-        const second = call(transfer(s, early, [[1, first]]), late);
-        const third = call(transfer(s, late, [[1, second]]), late);
+        const middle = call(transfer(s, early, [[1, first]]), late);
+        const third = call(transfer(s, late, [[1, middle]]), late);
         const fourth = call(transfer(s, t, [[1, third]]), t);
         const mean: Term[] = [
           [1 / 6, first],
-          [1 / 3, second],
+          [1 / 3, middle],
           [1 / 3, third],
           [1 / 6, fourth],
         ];
         x = transfer(s, t, mean);
-      } else if (start === "repeat" && k === 0 && last > 0) {
-        const guess = call(transfer(s, arrival(0), [[1, first]]), t);
+      } else if (start === "repeat" && k === 0 && (last > 0 || second !== undefined)) {
+        const end = second === undefined ? t : level(second);
+        consistent &&= second === undefined;
+        const again = call(transfer(s, arrival(0), [[1, first]]), end);
         const mean: Term[] = [
           [1 / 2, first],
-          [1 / 2, guess],
+          [1 / 2, again],
         ];
-        x = transfer(stride === undefined ? s : level(t.t + stride), t, mean);
+        x = transfer(stride === undefined ? s : level(end.t + stride), end, mean);
       } else {
         const count = Math.min(order, history.length, lowerOrderFinal ? last + 1 - k : order);
         const mean = (weights[count - 1] as readonly number[]).map((w, i): Term => [w, history[i] as Value]);
@@ -115,10 +119,10 @@ export const pndm = defineSolver<PndmOptions>({
 
 function checkDepartures(name: string, value: unknown): PndmDepartures | null {
   if (value === null) return null;
-  const given = check.options<PndmDepartures>(name, value, ["velocity", "blind", "stride", "half"]);
+  const given = check.options<PndmDepartures>(name, value, ["velocity", "blind", "stride", "second", "half"]);
   for (const key of ["velocity", "blind"] as const)
     if (given[key] !== undefined) check.boolean(`${name}.${key}`, given[key]);
-  for (const key of ["stride", "half"] as const)
+  for (const key of ["stride", "second", "half"] as const)
     if (given[key] !== undefined)
       check.number(`${name}.${key}`, given[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
   return given;

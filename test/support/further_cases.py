@@ -1,4 +1,4 @@
-"""Runs scheduler classes of diffusers that cases.json has no runs of, and writes test/fixtures/diffusers/further.json.
+"""Runs scheduler classes of diffusers as cases.json does not, and writes test/fixtures/diffusers/further.json.
 
     python test/support/further_cases.py        with diffusers 0.42.1, torch and numpy
 
@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 fixtures = pathlib.Path(__file__).parent.parent / "fixtures" / "diffusers"
-mixture = json.loads((fixtures / "cases.json").read_text())["mixture"]
+file = json.loads((fixtures / "cases.json").read_text())
+mixture, recorded = file["mixture"], file["cases"]
 means, std, weights, components = (np.array(mixture[key]) for key in ("means", "std", "weights", "labels"))
 diffusers.utils.logging.set_verbosity_error()
 
@@ -44,6 +45,10 @@ runs = [
     ("CogVideoXDDIMScheduler", {"set_alpha_to_one": False, "steps_offset": 1}, {"num_inference_steps": 7}, {}, None),
     ("CogVideoXDDIMScheduler", {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "timestep_spacing": "linspace", "prediction_type": "sample"}, {"num_inference_steps": 6}, {}, None),
     ("CogVideoXDDIMScheduler", {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "snr_shift_scale": 2.0}, {"num_inference_steps": 3}, {}, None),
+    # Image to image: what the pipelines leave out of the list.
+    ("PNDMScheduler", {**sd, "skip_prk_steps": True, "steps_offset": 1}, {"num_inference_steps": 10, "strength": 0.6}, {}, 1.5),
+    ("PNDMScheduler", {**sd, "skip_prk_steps": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}, {"num_inference_steps": 7, "strength": 0.9}, {}, None),
+    ("PNDMScheduler", {"skip_prk_steps": True, "timestep_spacing": "linspace"}, {"num_inference_steps": 8, "strength": 0.2}, {}, None),
     ("FlowMatchLCMScheduler", {"shift": 3.0}, {"num_inference_steps": 4}, {}, None),
     ("FlowMatchLCMScheduler", {"use_dynamic_shifting": True, "shift_terminal": 0.1}, {"num_inference_steps": 6, "mu": 0.95}, {}, 1.5),
     ("FlowMatchLCMScheduler", {"use_karras_sigmas": True}, {"sigmas": [1.0, 0.75, 0.5, 0.25]}, {}, None),
@@ -80,7 +85,11 @@ def run(module, class_name, config, timetable, options, scale, flow, start, labe
 
     module.randn_tensor = randn_tensor
     scheduler = getattr(module, class_name).from_config({"_class_name": class_name, **config})
-    scheduler.set_timesteps(**timetable)
+    strength = timetable.get("strength", 1.0)
+    scheduler.set_timesteps(**{key: value for key, value in timetable.items() if key != "strength"})
+    if strength < 1:
+        steps = timetable["num_inference_steps"]
+        scheduler.timesteps = scheduler.timesteps[steps - min(int(steps * strength), steps) :]
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
     prediction = "flow_prediction" if flow else scheduler.config.prediction_type
@@ -129,7 +138,8 @@ for number, (class_name, config, timetable, options, scale) in enumerate(runs):
     torch.set_default_dtype(torch.float32)
     (scheduler, prediction, noise, trajectory), (double, _, _, exactly) = results
     final, final64 = np.array(trajectory[-1]), np.array(exactly[-1])
-    counts[class_name] = counts.get(class_name, 0) + 1
+    counts.setdefault(class_name, sum(case["class"] == class_name for case in recorded))
+    counts[class_name] += 1
     cases.append(
         {
             "id": f"{class_name.removesuffix('Scheduler')}-{counts[class_name]:03}",
@@ -163,6 +173,7 @@ defaults = {
         if key != "self"
     }
     for name in counts
+    if not any(case["class"] == name for case in recorded)
 }
 made = f"diffusers {diffusers.__version__}, torch {torch.__version__.split('+')[0]}, NumPy {np.__version__}"
 text = json.dumps({"made": made, "defaults": defaults, "cases": cases}, separators=(",", ":"))

@@ -9,47 +9,65 @@ import { betweenSigmas, type Level, tableSchedule } from "../table-schedule.ts";
 import { rounding } from "../tables.ts";
 import { discreteLevels } from "./discrete.ts";
 
+/** Returns how many calls image to image leaves out, as its pipelines count them: in steps, though the first step has two calls. */
+function skipped(count: number, strength: number | undefined, rungeKutta: boolean): number {
+  if (strength === undefined) return 0;
+  const skip = count - Math.min(Math.floor(count * strength), count);
+  if (skip === count) check.wrongValue("strength", `at least 1/${count}, which is one step`, strength);
+  if (skip > 0 && rungeKutta) {
+    const remedy = "Runge-Kutta steps have no other start; set skip_prk_steps";
+    check.wrongValue("strength", "1", strength, remedy);
+  }
+  return skip;
+}
+
 export const pndm: ClassRow = {
-  takes: [],
+  takes: ["strength"],
   stepTakes: [],
-  timetable({ config }, { steps }, tables) {
+  timetable({ config }, { steps, strength }, tables) {
     const trainSteps = config.num_train_timesteps as number;
     const rungeKutta = !truth(config.skip_prk_steps);
     const count = check.integer("steps", steps, rungeKutta ? 4 : 1, trainSteps);
-    const grid = denseTimesteps(config, count);
+    let grid = denseTimesteps(config, count);
     const ratio = Math.floor(trainSteps / count);
     const half = Math.floor(ratio / 2);
-    // Runge-Kutta steps end where the grid says, all others T // n below.
-    const timetable = discreteLevels(config, tables, grid, (t, i) =>
-      rungeKutta && i < 3 ? (grid[i + 1] as number) : t - ratio,
-    );
-    const calls = grid.map((t, i) => {
+    const skip = skipped(count, strength, rungeKutta);
+    let calls = grid.map((t, i) => {
       const next = grid[i + 1] as number;
       if (rungeKutta && i < 3) return [t, next + half, next + half, next];
       return !rungeKutta && i === 0 && count > 1 ? [t, next] : [t];
     });
+    if (skip > 0) {
+      // What is left of the list is run as a whole one is: the first step twice. The calls after it are one step ahead of the state.
+      const [first, second, ...others] = calls.flat().slice(skip) as [number, number, ...number[]];
+      calls = [[first, second], ...others.map((t) => [t])];
+      grid = [first, ...others];
+    }
+    // Runge-Kutta steps end where the grid says, all others T // n below.
+    const timetable = discreteLevels(config, tables, grid, (t, i) =>
+      rungeKutta && i < 3 ? (grid[i + 1] as number) : t - ratio,
+    );
     const firstCalls = calls.map((_, i) => calls.slice(0, i).flat().length);
     return { ...timetable, timesteps: calls.flat(), firstCalls };
   },
-  method({ config }, { steps }, { levels }, from) {
+  method({ config }, { steps, strength }, { levels, timesteps }, from) {
     if (levels[0]?.alpha === 0) {
       const key = Array.isArray(config.trained_betas) ? "trained_betas" : "beta_end";
       check.wrongValue(key, "betas that leave some signal at the first timestep", config[key]);
     }
-    if (from > 0) {
-      const remedy = 'its lists of calls fit no other start; take another class, for example by to("DDIMScheduler")';
-      check.wrongValue("startIndex", "0", from, remedy);
-    }
+    if (from > 0) check.wrongValue("startIndex", "0", from, "say strength instead");
     const prediction = check.oneOf("prediction_type", config.prediction_type, ["epsilon", "v_prediction"]);
+    const rungeKutta = !truth(config.skip_prk_steps);
     const trainSteps = config.num_train_timesteps as number;
     const ratio = Math.floor(trainSteps / (steps as number));
+    const table = Array.isArray(config.trained_betas) ? config.trained_betas.length : trainSteps;
     const departures = {
       ...(prediction === "v_prediction" && { velocity: true }),
-      stride: ratio / trainSteps,
-      half: Math.floor(ratio / 2) / trainSteps,
+      stride: ratio / table,
+      half: Math.floor(ratio / 2) / table,
+      ...(skipped(steps as number, strength, rungeKutta) > 0 && { second: ((timesteps[1] as number) + 1) / table }),
     };
-    const start = truth(config.skip_prk_steps) ? "repeat" : "runge_kutta";
-    return { solver: "pndm", start, lowerOrderFinal: false, departures };
+    return { solver: "pndm", start: rungeKutta ? "runge_kutta" : "repeat", lowerOrderFinal: false, departures };
   },
 };
 
