@@ -83,10 +83,9 @@ const id = (path: string, value: unknown) => check.integer(path, value, 0);
 const pointKeys = ["t", "alpha", "sigma"] as const;
 
 function point(path: string, json: Json): Point {
-  const [t, alpha, sigma] = pointKeys.map((key) =>
-    check.number(`${path}.${key}`, json[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity),
-  );
-  return { t, alpha, sigma } as Point;
+  const level = (key: "alpha" | "sigma") =>
+    check.number(`${path}.${key}`, json[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+  return { t: check.finite(`${path}.t`, json.t), alpha: level("alpha"), sigma: level("sigma") };
 }
 
 /** Returns the optional factors of an operation that are there. */
