@@ -65,7 +65,9 @@ describe("1, 2 and 3 steps end finite or are refused by name", () => {
           for (const final_sigmas_type of has("final_sigmas_type") ? finals : [undefined]) {
             for (const timestep_spacing of has("timestep_spacing") ? spacings : [undefined]) {
               for (const rescale_betas_zero_snr of has("rescale_betas_zero_snr") ? [false, true] : [undefined]) {
+                // PNDM's Runge-Kutta start wants four steps.
                 const settings = {
+                  skip_prk_steps: has("skip_prk_steps") ? true : undefined,
                   ...grid,
                   prediction_type,
                   final_sigmas_type,
