@@ -37,9 +37,10 @@ export function placeTimetable(row: ClassRow, settings: Settings, options: Sched
   const firstCalls = timetable.firstCalls ?? timetable.timesteps.map((_, i) => i);
   let startStep = 0;
   if (strength !== undefined && !row.takes.includes("strength")) {
-    // What the image-to-image pipelines do: skip = n − min(⌊n·strength⌋, n) steps.
+    // What the image-to-image pipelines do: skip = n − min(⌊n·strength⌋, n) steps, those of flow matching ⌊n − min(n·strength, n)⌋.
     const steps = firstCalls.length;
-    startStep = steps - Math.min(Math.floor(steps * strength), steps);
+    const made = Math.min(steps * strength, steps);
+    startStep = row.roundsSkipped ? Math.floor(steps - made) : steps - Math.floor(made);
     if (startStep === steps) check.wrongValue("strength", `at least 1/${steps}, which is one step`, strength);
   } else if (startIndex !== undefined) {
     check.integer("startIndex", startIndex, 0, timetable.timesteps.length - 1);

@@ -74,6 +74,8 @@ export interface ClassRow {
   readonly takes: readonly (keyof TimetableRequest)[];
   /** Options of `step`. */
   readonly stepTakes: readonly (keyof StepRequest)[];
+  /** Whether image to image rounds the number of steps that it leaves out down, instead of that of the steps it makes. */
+  readonly roundsSkipped?: true;
   /** Checks what the constructor does not. */
   timetable(settings: Settings, request: TimetableRequest, tables: TablePrecision): Timetable;
   /** `from` is the step that a run starts with. */

@@ -83,6 +83,7 @@ function flowTimetable(
 
 export const flowMatchEuler: ClassRow = {
   prediction: "flow_prediction",
+  roundsSkipped: true,
   takes: ["sigmas", "timesteps", "mu"],
   // diffusers takes them and looks at none.
   stepTakes: ["sChurn", "sTmin", "sTmax", "sNoise"],
@@ -127,6 +128,7 @@ export const flowMatchLcm: ClassRow = {
 
 export const flowMatchHeun: ClassRow = {
   prediction: "flow_prediction",
+  roundsSkipped: true,
   takes: [],
   stepTakes: ["sChurn", "sTmin", "sTmax", "sNoise"],
   timetable(settings, request, tables) {

@@ -50,12 +50,12 @@ export const pndm: ClassRow = {
     const firstCalls = calls.map((_, i) => calls.slice(0, i).flat().length);
     return { ...timetable, timesteps: calls.flat(), firstCalls };
   },
-  method({ config }, { steps, strength }, { levels, timesteps }, from) {
+  method({ config }, { steps, strength }, { levels, timesteps, firstCalls }, from) {
     if (levels[0]?.alpha === 0) {
       const key = Array.isArray(config.trained_betas) ? "trained_betas" : "beta_end";
       check.wrongValue(key, "betas that leave some signal at the first timestep", config[key]);
     }
-    if (from > 0) check.wrongValue("startIndex", "0", from, "say strength instead");
+    if (from > 0) check.wrongValue("startIndex", "0", firstCalls?.[from], "say strength instead");
     const prediction = check.oneOf("prediction_type", config.prediction_type, ["epsilon", "v_prediction"]);
     const rungeKutta = !truth(config.skip_prk_steps);
     const trainSteps = config.num_train_timesteps as number;
