@@ -1,23 +1,22 @@
 // The 135 runs of diffusers that end, and the 15 that fail.
 import { describe, expect, it } from "vitest";
-import { rows } from "../../src/diffusers/classes/index.ts";
-import { type Scheduler, schedulerFromConfig } from "../../src/diffusers/index.ts";
-import { noiseTables, type TablePrecision } from "../../src/diffusers/tables.ts";
-import { cases, distance, failing, optionsOf, roundedFurther, runCase } from "../support/diffusers-cases.ts";
-
-const sigmaClasses = new Set(["ve-scaled-input", "vp-sigma", "flow"]);
-
-function tablesOf(scheduler: Scheduler, scaling: string, precision: TablePrecision) {
-  if (!("beta_schedule" in scheduler.config)) return { alphasCumprod: [] };
-  return noiseTables(scheduler.config, precision, sigmaClasses.has(scaling) ? 2 ** -24 : undefined);
-}
+import { schedulerFromConfig } from "../../src/diffusers/index.ts";
+import {
+  type Case,
+  cases,
+  distance,
+  failing,
+  optionsOf,
+  roundedFurther,
+  runCase,
+  tablesOf,
+} from "../support/diffusers-cases.ts";
 
 describe("in float64, with tables in float64, runs end where diffusers' own source in float64 does", () => {
   for (const c of cases) {
-    if (rows[c.class as keyof typeof rows] === undefined) continue;
     it(c.id, async () => {
       const scheduler = schedulerFromConfig(c.config, { className: c.class });
-      const result = await runCase(c, scheduler, tablesOf(scheduler, c.scaling, "float64"), "float64", true);
+      const result = await runCase(c, scheduler, tablesOf(c, scheduler, "float64"), "float64", true);
       // 1e-9: an independent float64 implementation comes within 4e-13.
       expect(distance(result.data, c.float64.final)).toBeLessThan(1e-9);
     });
@@ -26,7 +25,6 @@ describe("in float64, with tables in float64, runs end where diffusers' own sour
 
 describe("with tables in float32, as diffusers has them", () => {
   for (const c of cases) {
-    if (rows[c.class as keyof typeof rows] === undefined) continue;
     const margin = 3 * Math.max(c.float64.distance, c.expected.spread);
     it(c.id, async () => {
       const scheduler = schedulerFromConfig(c.config, { className: c.class });
@@ -43,7 +41,7 @@ describe("with tables in float32, as diffusers has them", () => {
         expect(Math.abs(s - wanted), `sigma ${i}: ${s}, ${wanted}`).toBeLessThanOrEqual(relative * wanted);
       }
       expect(Math.abs(initNoiseSigma / (c.expected.initNoiseSigma ?? 1) - 1)).toBeLessThan(2e-6);
-      const tables = tablesOf(scheduler, c.scaling, "float32");
+      const tables = tablesOf(c, scheduler, "float32");
       const reference = await runCase(c, scheduler, tables, "float32", true);
       expect(distance(reference.data, c.expected.final)).toBeLessThan(Math.max(2e-6, margin));
       const result = await runCase(c, scheduler, tables, "float32", false);
@@ -52,13 +50,25 @@ describe("with tables in float32, as diffusers has them", () => {
   }
 });
 
-describe("what fails in diffusers is refused by name", () => {
+describe("what fails in diffusers", () => {
+  // Its first timestep occurs twice: diffusers looks it up by value and runs off the end, unless set_begin_index(0) is called, as it was
+  // for DPMSolverMultistep-008. Where calls are counted there is nothing to find twice.
+  const counted = "DPMSolverMultistep-018";
+
   for (const c of failing) {
-    if (rows[c.class as keyof typeof rows] === undefined) continue;
-    it(`${c.id}: ${c.stage}`, () => {
+    if (c.id === counted) continue;
+    it(`is refused by name: ${c.id}, ${c.stage}`, () => {
       expect(() => schedulerFromConfig(c.config, { className: c.class }).plan(optionsOf(c, "float32"))).toThrow(
         /^"[\w.[\]]+": /,
       );
     });
   }
+
+  it("only because a timestep is looked up by its value, does not fail here", () => {
+    const plan = (id: string) => {
+      const c = [...cases, ...failing].find((one) => one.id === id) as Case;
+      return schedulerFromConfig(c.config, { className: c.class }).plan(optionsOf(c, "float32"));
+    };
+    expect(plan(counted).steps).toEqual(plan("DPMSolverMultistep-008").steps);
+  });
 });

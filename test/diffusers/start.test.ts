@@ -1,8 +1,6 @@
 // The façade of a ported loop: call by call, the states that diffusers' own loop has.
 import { describe, expect, it } from "vitest";
-import { rows } from "../../src/diffusers/classes/index.ts";
 import { schedulerFromConfig } from "../../src/diffusers/index.ts";
-import { noiseTables } from "../../src/diffusers/tables.ts";
 import {
   callLevels,
   callSigmas,
@@ -11,22 +9,15 @@ import {
   network,
   optionsOf,
   roundedFurther,
+  tablesOf,
 } from "../support/diffusers-cases.ts";
 
-const sigmaClasses = new Set(["ve-scaled-input", "vp-sigma", "flow"]);
-const there = cases.filter((c) => rows[c.class as keyof typeof rows] !== undefined);
-
 describe("a loop written around `step` ends, and on its way is, where diffusers' is", () => {
-  for (const c of there) {
+  for (const c of cases) {
     it(c.id, () => {
       const scheduler = schedulerFromConfig(c.config, { className: c.class });
       const options = optionsOf(c, "float32");
-      const tables = {
-        alphasCumprod:
-          "beta_schedule" in scheduler.config
-            ? noiseTables(scheduler.config, "float32", sigmaClasses.has(c.scaling) ? 2 ** -24 : undefined).alphasCumprod
-            : [],
-      };
+      const tables = tablesOf(c, scheduler, "float32");
       const sigmas = callSigmas(c, scheduler, options);
       const run = scheduler.start({ ...options, shape: [2, 2, 1, 3] });
       const levels = callLevels(scheduler.plan(options));

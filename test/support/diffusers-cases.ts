@@ -1,6 +1,7 @@
 // The recorded cases of diffusers, and the exact network they were made with (test/fixtures/diffusers/README.md).
 import { readFileSync } from "node:fs";
 import type { Scheduler, SchedulerPlanOptions, TablePrecision } from "../../src/diffusers/index.ts";
+import { noiseTables } from "../../src/diffusers/tables.ts";
 import { type Denoiser, type Plan, type PredictionType, type SampleResult, sample } from "../../src/index.ts";
 import { referenceEngine } from "./reference-engine.ts";
 
@@ -100,6 +101,15 @@ export function optionsOf({ setTimesteps: s, stepOptions: o }: Case, tables: Tab
 export interface NetworkTables {
   /** alphas_cumprod as the scheduler has it. */
   readonly alphasCumprod: readonly number[];
+}
+
+const sigmaClasses = new Set(["ve-scaled-input", "vp-sigma", "flow"]);
+
+/** Returns the tables of a case's scheduler. */
+export function tablesOf({ scaling }: Case, { config }: Scheduler, precision: TablePrecision): NetworkTables {
+  if (!("beta_schedule" in config)) return { alphasCumprod: [] };
+  // What the classes that work with sigmas put in place of alphas_cumprod 0.
+  return noiseTables(config, precision, sigmaClasses.has(scaling) ? 2 ** -24 : undefined);
 }
 
 const { means, std, weights, labels: componentLabels } = file.mixture;
