@@ -3,7 +3,7 @@
 import * as check from "../../check.ts";
 import { roundHalfEven } from "../../diffusion/snap.ts";
 import { wasm } from "../../wasm/module.ts";
-import { interpolate, type Rounding, torchLinspace } from "../arithmetic.ts";
+import { interpolate, torchLinspace } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
 import type { Settings, Timetable, TimetableRequest } from "../row.ts";
 import { betaSigmas, type Ends, endsOf, exponentialSigmas, karrasSigmas } from "../sigma-grids.ts";
@@ -68,7 +68,7 @@ export function kTimetable(
   const keep = rule.second === "middle" && reshape !== undefined ? (t: number) => t : round;
   told = told.map(keep);
 
-  const levels = kLevels(sigmas.slice(0, told.length + 1), told, rule, round);
+  const levels = kLevels(sigmas.slice(0, told.length + 1), told, rule);
   const seconds = levels.slice(0, -2).map(({ sigma: s }, i) => {
     const { sigma: t, told: end } = levels[i + 1] as Level;
     if (rule.second === "end") return { sigma: t, told: end };
@@ -113,12 +113,7 @@ function calls(
 }
 
 /** Returns the levels of sigmas, whose times fall by a hair where a sigma does not. */
-function kLevels(
-  sigmas: readonly number[],
-  told: readonly number[],
-  { ancestral, second }: KRule,
-  round: Rounding,
-): Level[] {
+function kLevels(sigmas: readonly number[], told: readonly number[], { ancestral }: KRule): Level[] {
   let time = Infinity;
   return sigmas.map((s, i) => {
     const last = i === sigmas.length - 1;
@@ -129,20 +124,11 @@ function kLevels(
       last ? "a finite number ≥ 0" : "a finite number > 0",
       (v) => v < Infinity && v >= 0 && (last || v > 0),
     );
-    if (ancestral && i > 0) checkAncestral(name, sigmas[i - 1] as number, s, second, round);
+    if (ancestral && i > 0 && s > (sigmas[i - 1] as number))
+      check.wrongValue(name, `at most the sigma before, ${sigmas[i - 1]}`, s, "ancestral steps go down");
     time = s < time ? s : time * (1 - hair);
     return { t: time, alpha: 1, sigma: s, told: told[i] ?? 0 };
   });
-}
-
-/** Refuses ancestral steps up, and those whose low end KDPM2 rounds to 0: the logarithm of it makes a NaN. */
-function checkAncestral(name: string, s: number, t: number, second: KRule["second"], round: Rounding): void {
-  if (t > s) check.wrongValue(name, `at most the sigma before, ${s}`, t, "ancestral steps go down");
-  if (second === undefined || t === 0) return;
-  const [s2, t2] = [round(s * s), round(t * t)];
-  const up = round(Math.sqrt(round(round(t2 * round(s2 - t2)) / s2)));
-  if (!(round(t2 - round(up * up)) > 0))
-    check.wrongValue(name, `a sigma that is no thousandth of the one before, ${s}`, t, "use more steps");
 }
 
 /** Returns the argument by which sigmas are reshaped, and how; undefined where they are not. */

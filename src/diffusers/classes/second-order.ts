@@ -25,9 +25,26 @@ function kdpm2Row(eta: 0 | 1): ClassRow {
     stepTakes: [],
     timetable: (settings, request, tables) =>
       kTimetable(settings, request, tables, { second: "middle", ancestral: eta === 1 }),
-    method({ config }) {
+    method({ config }, _, { levels }, from) {
       check.oneOf("prediction_type", config.prediction_type, ["epsilon", "v_prediction"]);
+      if (eta === 1) checkDown(levels.slice(from).map(({ sigma }) => sigma));
       return { solver: "kdpm2", eta };
     },
   };
+}
+
+/** Refuses steps whose low end √(t² − up²) diffusers rounds to 0 in float32: its logarithm, and the run, would be no number. */
+function checkDown(sigmas: readonly number[]): void {
+  const round = Math.fround;
+  for (const [i, s] of sigmas.entries()) {
+    const t = sigmas[i + 1] ?? 0;
+    const [s2, t2] = [round(s * s), round(t * t)];
+    const up = round(Math.sqrt(round(round(t2 * round(s2 - t2)) / s2)));
+    if (t > 0 && !(round(t2 - round(up * up)) > 0))
+      check.wrongValue(
+        "steps",
+        "steps that end above a thousandth of the sigma at which they start",
+        `${t} after ${s}`,
+      );
+  }
 }
