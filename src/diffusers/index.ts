@@ -1,4 +1,5 @@
 // Entry dc-solver/diffusers: any scheduler_config.json, the same numbers, through this library's plans.
+import * as check from "../check.ts";
 import type { PredictionType } from "../diffusion/prediction.ts";
 import type { Plan } from "../plan/plan.ts";
 import { rows } from "./classes/index.ts";
@@ -72,19 +73,26 @@ export interface SchedulerStartOptions extends SchedulerPlanOptions {
 /**
  * Returns the scheduler of a diffusers configuration.
  * @param config the text of `scheduler_config.json` (Python's NaN and Infinity included), or the parsed object
+ * @param o.className loads it with another class; `o.overrides` replace arguments; `o.tables` is the precision of its tables where a
+ *   request names none, "float32" by default, as diffusers has them
  * @throws TypeError, RangeError for what no class of diffusers takes, and for classes and arguments that are not supported, by name.
  */
 export function schedulerFromConfig(
   config: string | object,
-  o: { className?: string; overrides?: Readonly<Record<string, unknown>> } = {},
+  o: { className?: string; overrides?: Readonly<Record<string, unknown>>; tables?: TablePrecision } = {},
 ): Scheduler {
-  return describe(resolveConfig(config, o));
+  const { tables = "float32", ...rest } = check.object("options", o) as typeof o;
+  return describe(resolveConfig(config, rest), check.oneOf("tables", tables, ["float32", "float64"]));
 }
 
-function describe(resolved: ResolvedConfig): Scheduler {
+function describe(resolved: ResolvedConfig, tables: TablePrecision): Scheduler {
   const { className, config, kept, ignored } = resolved;
   const row = rows[className] as ClassRow;
   const settings = { className, config, stored: { ...kept, ...config } };
+  const full = (options: SchedulerPlanOptions): SchedulerPlanOptions => {
+    const { tables: own = tables, ...rest } = check.object("options", options) as SchedulerPlanOptions;
+    return { ...rest, tables: own };
+  };
   const place = (options: SchedulerPlanOptions) => placeTimetable(row, settings, options);
   const named = config.prediction_type ?? row.prediction ?? "epsilon";
   // Euler's older name of it.
@@ -96,10 +104,10 @@ function describe(resolved: ResolvedConfig): Scheduler {
     ignored,
     prediction,
     to: (name: string, overrides?: Readonly<Record<string, unknown>>) =>
-      describe(convertConfig(resolved, name, overrides)),
+      describe(convertConfig(resolved, name, overrides), tables),
     toJSON: () => configToJSON(resolved),
     timetable(options: TimetableRequest & { tables?: TablePrecision }) {
-      const { timesteps, sigmas, initNoiseSigma, startIndex } = place(options);
+      const { timesteps, sigmas, initNoiseSigma, startIndex } = place(full(options));
       return Object.freeze({
         timesteps: Object.freeze(timesteps.slice(startIndex)),
         sigmas: sigmas === undefined ? undefined : Object.freeze(sigmas.slice()),
@@ -107,8 +115,12 @@ function describe(resolved: ResolvedConfig): Scheduler {
         startIndex,
       });
     },
-    plan: (options: SchedulerPlanOptions) => planOfTimetable(row, settings, options, place(options)),
-    start({ shape, ...options }: SchedulerStartOptions) {
+    plan(given: SchedulerPlanOptions) {
+      const options = full(given);
+      return planOfTimetable(row, settings, options, place(options));
+    },
+    start(given: SchedulerStartOptions) {
+      const { shape, ...options } = full(given) as SchedulerStartOptions;
       const timetable = place(options);
       return startRun(planOfTimetable(row, settings, options, timetable), timetable, prediction, shape);
     },

@@ -35,6 +35,19 @@ describe("a scheduler's plan", () => {
     });
   }
 
+  it("has tables in float32 unless the scheduler or the request says float64", () => {
+    const config = { _class_name: "DDIMScheduler" };
+    const level = (o: object, request: object) =>
+      schedulerFromConfig(config, o)
+        .plan({ steps: 2, ...request })
+        .steps.map(({ start }) => start.alpha);
+    const [narrow, wide] = [level({}, {}), level({ tables: "float64" }, {})];
+    expect(wide).not.toEqual(narrow);
+    expect(level({}, { tables: "float64" })).toEqual(wide);
+    expect(level({ tables: "float64" }, { tables: "float32" })).toEqual(narrow);
+    expect(() => level({ tables: "half" }, {})).toThrow('"tables": expected one of "float32", "float64", got "half"');
+  });
+
   it("of a multistep class takes compensation ratios, and 1 changes nothing that matters", async () => {
     const scheduler = schedulerFromConfig({ _class_name: "UniPCMultistepScheduler", beta_schedule: "scaled_linear" });
     const plan = scheduler.plan({ steps: 5 });
