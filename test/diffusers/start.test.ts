@@ -84,6 +84,22 @@ describe("start", () => {
     expect(noisy[1]).toBeCloseTo(Math.sqrt(1 - ab), 5);
   });
 
+  it("paints into a picture: what is known is put back at each level, and stays", () => {
+    const known = Float32Array.of(0.3, -0.8, 0, 0);
+    const mask = [true, true, false, false];
+    const noise = Float32Array.of(1, -1, 0.5, 0.25);
+    const run = scheduler.start({ steps: 10, strength: 0.8 });
+    let x = run.addNoise(known, noise);
+    for (const [i] of run.timesteps.entries()) {
+      x = run.step(run.scaleModelInput(x), x).x;
+      const level = i + 1 < run.timesteps.length ? run.addNoise(known, noise, i + 1) : known;
+      x = x.map((v, j) => (mask[j] ? (level[j] as number) : v));
+    }
+    expect(Array.from(x.subarray(0, 2))).toEqual(Array.from(known.subarray(0, 2)));
+    expect(x.every(Number.isFinite)).toBe(true);
+    expect(Array.from(x.subarray(2))).not.toEqual([0, 0]);
+  });
+
   it("says what is missing or of the wrong kind, and loses nothing by it", () => {
     const run = schedulerFromConfig({ _class_name: "DDIMScheduler" }).start({ steps: 3, eta: 1 });
     const o = new Float32Array(4);
