@@ -45,7 +45,9 @@ export function kTimetable(
   if (request.sigmas === undefined) {
     if (config.timestep_spacing === "leading") check.finite("steps_offset", config.steps_offset);
     const { timesteps } = request;
-    told = timesteps ? givenTimesteps(timesteps, noise.betas.length) : fractionalTimesteps(config, count);
+    told = timesteps
+      ? givenTimesteps(timesteps, config.num_train_timesteps as number)
+      : fractionalTimesteps(config, count);
     told = told.map(round);
     // One sigma more than timesteps: a run of as many steps ends before the last.
     const logLinear = () => torchLinspace(logs.at(-1) as number, logs[0] as number, count + 1, round).map(exp);
