@@ -27,7 +27,7 @@ function betasOf(config: Config, round: Rounding): number[] {
   if (Array.isArray(config.trained_betas)) return (config.trained_betas as number[]).map(round);
   const count = config.num_train_timesteps as number;
   const [start, end] = [config.beta_start as number, config.beta_end as number];
-  const rules = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp"] as const;
+  const rules = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp", "laplace"] as const;
   switch (check.oneOf("beta_schedule", config.beta_schedule, rules)) {
     case "linear":
       return torchLinspace(start, end, count, round);
@@ -35,18 +35,30 @@ function betasOf(config: Config, round: Rounding): number[] {
       return torchLinspace(Math.sqrt(start), Math.sqrt(end), count, round).map((x) => round(x * x));
     case "squaredcos_cap_v2":
       return Array.from({ length: count }, (_, i) => round(wasm().cosineBeta(i, count)));
-    case "exp": {
-      const signal = (t: number) => wasm().exp(-12 * t);
-      return Array.from({ length: count }, (_, i) =>
-        round(Math.min(1 - signal((i + 1) / count) / signal(i / count), 0.999)),
-      );
-    }
+    case "exp":
+      return betasOfSignal((t) => wasm().exp(-12 * t), count, round);
+    case "laplace":
+      return betasOfSignal(laplaceSignal, count, round);
     case "sigmoid":
       return torchLinspace(-6, 6, count, round).map((x) => {
         const share = round(1 / (1 + wasm().exp(-x)));
         return round(round(share * round(end - start)) + round(start));
       });
   }
+}
+
+/** Returns betas, at most 0.999, whose products follow a function of the time from 0 to 1. */
+function betasOfSignal(signal: (t: number) => number, count: number, round: Rounding): number[] {
+  return Array.from({ length: count }, (_, i) =>
+    round(Math.min(1 - signal((i + 1) / count) / signal(i / count), 0.999)),
+  );
+}
+
+/** Returns alpha where lambda is distributed as Laplace's law has it (Hang et al. 2024, arXiv 2407.03297), as diffusers has it. */
+function laplaceSignal(t: number): number {
+  const log = wasm().log(1 - 2 * Math.abs(0.5 - t) + 1e-6);
+  const ratio = wasm().exp((t > 0.5 ? 0.5 : -0.5) * log);
+  return Math.sqrt(ratio / (1 + ratio));
 }
 
 /** Returns the running products of 1 − beta: kept in double, each entry rounded. */

@@ -45,6 +45,8 @@ runs = [
     ("CogVideoXDDIMScheduler", {"set_alpha_to_one": False, "steps_offset": 1}, {"num_inference_steps": 7}, {}, None),
     ("CogVideoXDDIMScheduler", {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "timestep_spacing": "linspace", "prediction_type": "sample"}, {"num_inference_steps": 6}, {}, None),
     ("CogVideoXDDIMScheduler", {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02, "rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "snr_shift_scale": 2.0}, {"num_inference_steps": 3}, {}, None),
+    ("DDPMScheduler", {"beta_schedule": "laplace", "prediction_type": "v_prediction", "clip_sample": False}, {"num_inference_steps": 6}, {}, 1.5),
+    ("DDPMScheduler", {"beta_schedule": "laplace", "clip_sample_range": 2.0}, {"num_inference_steps": 4}, {}, None),
     # Image to image: what the pipelines leave out of the list.
     ("PNDMScheduler", {**sd, "skip_prk_steps": True, "steps_offset": 1}, {"num_inference_steps": 10, "strength": 0.6}, {}, 1.5),
     ("PNDMScheduler", {**sd, "skip_prk_steps": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}, {"num_inference_steps": 7, "strength": 0.9}, {}, None),

@@ -1,4 +1,4 @@
-import { exp, expm1, log, phi, pow } from "../phi";
+import { atan2, exp, expm1, log, phi, pow, sin } from "../phi";
 import { relativeError } from "./support";
 
 // High-precision values (120 digits), rounded to double; the bound is the one above phi.
@@ -134,12 +134,14 @@ describe("phi", () => {
   });
 });
 
-describe("exp, log, expm1, pow", () => {
+describe("exp, log, expm1, pow, sin, atan2", () => {
   test("have the values of a table to the last bit or the one beside it", () => {
     expect(relativeError(exp(1.0), Math.E)).toBeLessThan(2.3e-16);
     expect(relativeError(log(10.0), Math.LN10)).toBeLessThan(2.3e-16);
     expect(relativeError(expm1(1e-9), 1.0000000005000001e-9)).toBeLessThan(2.3e-16);
     expect(relativeError(pow(2.0, 1.0 / 7.0), 1.1040895136738123)).toBeLessThan(2.3e-16);
+    expect(relativeError(sin(1.0), 0.8414709848078965)).toBeLessThan(2.3e-16);
+    expect(relativeError(atan2(-1.0, -2.0), -2.677945044588987)).toBeLessThan(2.3e-16);
   });
 
   test("go to their limits", () => {
