@@ -38,7 +38,8 @@ export function placeTimetable(row: ClassRow, settings: Settings, options: Sched
   let startStep = 0;
   if (strength !== undefined && !row.takes.includes("strength")) {
     // What the image-to-image pipelines do: skip = n − min(⌊n·strength⌋, n) steps, those of flow matching ⌊n − min(n·strength, n)⌋.
-    const steps = firstCalls.length;
+    // Of the number asked for, though "trailing" may list one more.
+    const steps = options.steps ?? firstCalls.length;
     const made = Math.min(steps * strength, steps);
     startStep = row.roundsSkipped ? Math.floor(steps - made) : steps - Math.floor(made);
     if (startStep === steps) check.wrongValue("strength", `at least 1/${steps}, which is one step`, strength);
