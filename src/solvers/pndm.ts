@@ -67,13 +67,13 @@ export const pndm = defineSolver<PndmOptions>({
         ]);
         return { id: v.id, m };
       };
-      /** Returns the state at `to` of the step's first state, as if that were at `from`, by a mean of outputs. */
-      const transfer = (from: Point, to: Point, mean: readonly Term[]): Value => {
+      /** Returns the state at `to` of the step's first state, as if that were at `from`, by the weighted mean of outputs. */
+      const transfer = (from: Point, to: Point, w: readonly number[], outputs: readonly Value[]): Value => {
         const onNoise = to.sigma - (to.alpha * from.sigma) / from.alpha;
         const scale = velocity ? from.alpha * onNoise : onNoise;
         return trace.combine([
           [to.alpha / from.alpha + (velocity ? from.sigma * onNoise : 0), base],
-          ...mean.map(([c, m]): Term => [c * scale, m]),
+          ...w.map((w, i): Term => [w * scale, outputs[i] as Value]),
         ]);
       };
       const first = call(x, s);
@@ -83,34 +83,21 @@ export const pndm = defineSolver<PndmOptions>({
         x = trace.combine(blind ? [[t.sigma / s.sigma, x]] : firstOrder(s, t, x, first.m));
         consistent &&= !blind;
       } else if (start === "runge_kutta" && k < Math.min(3, last)) {
-        const [early, late] =
-          half === undefined
-            ? [level((s.t + t.t) / 2), level((s.t + t.t) / 2)]
-            : [level(s.t - half), level(t.t + half)];
+        const late = level(half === undefined ? (s.t + t.t) / 2 : t.t + half);
+        const early = half === undefined ? late : level(s.t - half);
         consistent &&= early.alpha === late.alpha;
-        const middle = call(transfer(s, early, [[1, first]]), late);
-        const third = call(transfer(s, late, [[1, middle]]), late);
-        const fourth = call(transfer(s, t, [[1, third]]), t);
-        const mean: Term[] = [
-          [1 / 6, first],
-          [1 / 3, middle],
-          [1 / 3, third],
-          [1 / 6, fourth],
-        ];
-        x = transfer(s, t, mean);
+        const middle = call(transfer(s, early, [1], [first]), late);
+        const third = call(transfer(s, late, [1], [middle]), late);
+        const fourth = call(transfer(s, t, [1], [third]), t);
+        x = transfer(s, t, [1 / 6, 1 / 3, 1 / 3, 1 / 6], [first, middle, third, fourth]);
       } else if (start === "repeat" && k === 0 && (last > 0 || second !== undefined)) {
         const end = second === undefined ? t : level(second);
         consistent &&= second === undefined;
-        const again = call(transfer(s, arrival(0), [[1, first]]), end);
-        const mean: Term[] = [
-          [1 / 2, first],
-          [1 / 2, again],
-        ];
-        x = transfer(stride === undefined ? s : level(end.t + stride), end, mean);
+        const again = call(transfer(s, arrival(0), [1], [first]), end);
+        x = transfer(stride === undefined ? s : level(end.t + stride), end, [1 / 2, 1 / 2], [first, again]);
       } else {
         const count = Math.min(order, history.length, lowerOrderFinal ? last + 1 - k : order);
-        const mean = (weights[count - 1] as readonly number[]).map((w, i): Term => [w, history[i] as Value]);
-        x = transfer(s, arrival(k), mean);
+        x = transfer(s, arrival(k), weights[count - 1] as readonly number[], history);
       }
       trace.endStep(x, consistent ? {} : { consistent: false });
     }
@@ -120,10 +107,10 @@ export const pndm = defineSolver<PndmOptions>({
 function checkDepartures(name: string, value: unknown): PndmDepartures | null {
   if (value === null) return null;
   const given = check.options<PndmDepartures>(name, value, ["velocity", "blind", "stride", "second", "half"]);
-  for (const key of ["velocity", "blind"] as const)
-    if (given[key] !== undefined) check.boolean(`${name}.${key}`, given[key]);
-  for (const key of ["stride", "second", "half"] as const)
-    if (given[key] !== undefined)
-      check.number(`${name}.${key}`, given[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+  for (const [key, entry] of Object.entries(given)) {
+    if (entry === undefined) continue;
+    if (key === "velocity" || key === "blind") check.boolean(`${name}.${key}`, entry);
+    else check.number(`${name}.${key}`, entry, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+  }
   return given;
 }
