@@ -15,16 +15,7 @@ export { absQuantile, clampScale } from "./kernel/select";
 // math
 export { betaQuantile } from "./math/beta";
 export { lagrangeWeights } from "./math/lagrange";
-export {
-  brentAsk,
-  brentBytes,
-  brentEvaluations,
-  brentF,
-  brentInit,
-  brentTell,
-  brentX,
-  minimizePolynomial,
-} from "./math/minimize";
+export { minimizePolynomial } from "./math/minimize";
 export { atan2, exp, expm1, log, phi, pow, sin } from "./math/phi";
 export { leastSquares, leastSquaresWork } from "./math/polyfit";
 export {
@@ -49,7 +40,6 @@ export {
   searchBest,
   searchBestIndex,
   searchBytes,
-  searchCount,
   searchInit,
   searchTell,
 } from "./math/search";

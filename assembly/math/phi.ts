@@ -16,9 +16,13 @@ export function expm1(x: f64): f64 {
   return Math.expm1(x);
 }
 
-/** Returns x^y. */
+/**
+ * Returns x^y for x ≥ 0, NaN below.
+ * Relative error below (1 + |y ln x|) · 2^-52. The standard library's, within one unit in the last place, has tables of its own: 3.4 KB
+ * of a gzipped bundle, for grids of sigmas that want ten digits.
+ */
 export function pow(x: f64, y: f64): f64 {
-  return x ** y;
+  return Math.exp(y * Math.log(x));
 }
 
 /** Returns the sine of x. */

@@ -54,20 +54,12 @@ export interface WasmExports {
   leastSquares(matrix: number, rhs: number, rows: number, columns: number, work: number, tolerance: number): number;
   leastSquaresWork(rows: number, columns: number): number;
   minimizePolynomial(coefficients: number, degree: number, low: number, high: number): number;
-  brentBytes(): number;
-  brentInit(state: number, low: number, high: number, start: number, tolerance: number, maxEvaluations: number): void;
-  brentAsk(state: number): number;
-  brentTell(state: number, f: number): number;
-  brentX(state: number): number;
-  brentF(state: number): number;
-  brentEvaluations(state: number): number;
   searchBytes(maxEvaluations: number): number;
   searchInit(state: number, low: number, high: number, tolerance: number, maxEvaluations: number): void;
   searchAsk(state: number): number;
   searchTell(state: number, gram: number): void;
   searchBest(state: number): number;
   searchBestIndex(state: number): number;
-  searchCount(state: number): number;
 }
 
 let compiled: WebAssembly.Module | undefined;

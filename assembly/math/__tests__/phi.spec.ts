@@ -144,6 +144,13 @@ describe("exp, log, expm1, pow, sin, atan2", () => {
     expect(relativeError(atan2(-1.0, -2.0), -2.677945044588987)).toBeLessThan(2.3e-16);
   });
 
+  test("a power has no more than the error of its exponent", () => {
+    // 32 ln 3 = 35.2: (1 + 35.2) · 2^-52
+    expect(relativeError(pow(3.0, 32.0), 1853020188851841.0)).toBeLessThan(8.1e-15);
+    expect(pow(0.0, 1.0 / 7.0)).toBe(0.0);
+    expect(F64.isNaN(pow(-2.0, 3.0))).toBe(true);
+  });
+
   test("go to their limits", () => {
     expect(exp(-Infinity)).toBe(0.0);
     expect(log(0.0)).toBe(-Infinity);
