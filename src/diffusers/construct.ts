@@ -135,13 +135,16 @@ function checkSigmas(config: Config): void {
   if (schedule === "karras" && finite("rho", config.rho) === 0) wrongValue("rho", "a number other than 0", 0);
 }
 
+/** Far above any network: tables of ten million entries take seconds, and memory that a page does not have. */
+const mostTrainSteps = 1e6;
+
 /**
  * Returns the arguments as the constructor of the class leaves them: `solver_type` "midpoint" is "bh2" in UniPC, and so on.
  * What a constructor does not look at is not checked here: a null it never uses is passed on.
- * @throws TypeError or RangeError where the constructor fails, and where it goes on with betas or sigmas that are no numbers.
+ * @throws TypeError or RangeError where the constructor fails, for more than a million training timesteps, and where it goes on with betas or sigmas that are no numbers.
  */
 export function construct(className: ClassName, config: Config): Config {
-  integer("num_train_timesteps", config.num_train_timesteps, 1);
+  integer("num_train_timesteps", config.num_train_timesteps, 1, mostTrainSteps);
   if ("use_karras_sigmas" in config) checkSigmaGrids(config);
   checkBetas(className, config);
   if ("shift_terminal" in config && "flow_shift" in config) {

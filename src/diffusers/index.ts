@@ -81,7 +81,11 @@ export function schedulerFromConfig(
   config: string | object,
   o: { className?: string; overrides?: Readonly<Record<string, unknown>>; tables?: TablePrecision } = {},
 ): Scheduler {
-  const { tables = "float32", ...rest } = check.object("options", o) as typeof o;
+  const { tables = "float32", ...rest } = check.options<typeof o>("schedulerFromConfig", o, [
+    "className",
+    "overrides",
+    "tables",
+  ]);
   return describe(resolveConfig(config, rest), check.oneOf("tables", tables, ["float32", "float64"]));
 }
 
@@ -121,6 +125,7 @@ function describe(resolved: ResolvedConfig, tables: TablePrecision): Scheduler {
     },
     start(given: SchedulerStartOptions) {
       const { shape, ...options } = full(given) as SchedulerStartOptions;
+      if (shape !== undefined) check.shape("shape", shape);
       const timetable = place(options);
       return startRun(planOfTimetable(row, settings, options, timetable), timetable, prediction, shape);
     },

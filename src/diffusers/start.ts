@@ -69,6 +69,11 @@ export function startRun(
     return value;
   };
   const open = (x: Float32Array): Run => {
+    const length = shape?.reduce((product, n) => product * n, 1);
+    if (length !== undefined && x.length !== length) check.wrongValue("x", `a length of ${length}`, x.length);
+    if (x.length === 0) check.wrongValue("x", "at least one number", x);
+    const wrong = x.find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) check.wrongValue("x", "finite numbers", wrong);
     const stepNoise = () => noise as Float32Array;
     return new Run({ plan, shape: shape ?? [1, x.length], initial: x, stepNoise }, prediction, "calls");
   };

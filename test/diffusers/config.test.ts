@@ -11,6 +11,7 @@ import {
 import { truth } from "../../src/diffusers/construct.ts";
 import { classNames, defaults } from "../../src/diffusers/defaults.ts";
 import { further } from "../../src/diffusers/further.ts";
+import { schedulerFromConfig } from "../../src/diffusers/index.ts";
 import { parseJson } from "../../src/diffusers/json.ts";
 import { furtherRuns } from "../support/diffusers-cases.ts";
 
@@ -244,7 +245,46 @@ describe("JSON of Python", () => {
     },
   );
 
+  it("ends strings where they end, however many signs are escaped in them", () => {
+    const signs = '"\\'.repeat(250_000);
+    const text = JSON.stringify({ a: signs }).replace("}", ', "b": NaN}');
+    expect(parseJson("config", text)).toEqual({ a: signs, b: Number.NaN });
+    expect(() => parseJson("config", '{"a": "\\')).toThrow('"config": expected JSON, got ');
+  });
+
+  it("that is too long or nested too deep is refused at once", () => {
+    const nested = (depth: number) => `{"a": ${"[".repeat(depth)}NaN${"]".repeat(depth)}}`;
+    expect(() => resolveConfig("[".repeat(2 ** 21))).toThrow('"config": expected a text of at most 1048576 characters');
+    expect(() => resolveConfig(nested(1e5))).toThrow('"config": expected JSON that is nested less deep');
+    expect(() => resolveConfig(nested(101))).toThrow(/^"config\.a\S*": expected at most 100 lists or objects/);
+    const circle: Record<string, unknown> = { _class_name: "DDIMScheduler" };
+    circle.a = circle;
+    expect(() => resolveConfig(circle)).toThrow(/^"config(\.a)+": expected at most 100 lists or objects/);
+  });
+
   it("of anything but an object is a TypeError", () => {
     for (const text of ["null", "[]", "3", '"a"', "NaN"]) expect(() => resolveConfig(text)).toThrow(TypeError);
+  });
+});
+
+describe("schedulerFromConfig", () => {
+  const load = (o: unknown) => () => schedulerFromConfig({ _class_name: "DDIMScheduler" }, o as { className: string });
+
+  it("refuses options that it does not have, rather than load another class than was meant", () => {
+    expect(load({ classname: "DDPMScheduler" })).toThrow(
+      '"classname": unknown option of schedulerFromConfig; expected one of className, overrides, tables',
+    );
+    expect(load("DDPMScheduler")).toThrow('"schedulerFromConfig": expected an object, got "DDPMScheduler"');
+    expect(load(null)).toThrow('"schedulerFromConfig": expected an object, got null');
+  });
+
+  it("refuses lists with holes, and tables that would not fit in memory", () => {
+    const betas = Object.assign(new Array(3), { 0: 0.1, 2: 0.3 });
+    expect(() => schedulerFromConfig({ _class_name: "IPNDMScheduler", trained_betas: betas })).toThrow(
+      '"config.trained_betas[1]": expected null, true, false, a number, text, a list or an object, got undefined',
+    );
+    expect(() => schedulerFromConfig({ _class_name: "DDIMScheduler", num_train_timesteps: 2 ** 31 })).toThrow(
+      '"num_train_timesteps": expected an integer from 1 to 1000000, got 2147483648',
+    );
   });
 });

@@ -111,4 +111,15 @@ describe("start", () => {
     expect(() => other.step([0, 0, 0, 0] as unknown as Float32Array, x)).toThrow('"output": expected a Float32Array');
     expect(other.step(o, x).x).toHaveLength(4);
   });
+
+  it("names the state and the shape that do not go together", () => {
+    const shaped = scheduler.start({ steps: 3, shape: [1, 4] });
+    const o = new Float32Array(4);
+    expect(() => shaped.step(o, x.subarray(0, 2))).toThrow('"x": expected a length of 4, got 2');
+    expect(() => shaped.step(o, Float32Array.of(0, 0, Number.NaN, 0))).toThrow('"x": expected finite numbers, got NaN');
+    expect(shaped.step(o, x).x).toHaveLength(4);
+    const none = new Float32Array();
+    expect(() => scheduler.start({ steps: 3 }).step(none, none)).toThrow('"x": expected at least one number');
+    expect(() => scheduler.start({ steps: 3, shape: [0] })).toThrow('"shape[0]": expected an integer ≥ 1, got 0');
+  });
 });
