@@ -33,7 +33,7 @@ export interface AysGrid {
 /** Returns the levels of a run with `steps` steps: the table's, or interpolated linearly in their logarithms by index. */
 function levelsOf(model: AysModel, steps: number): number[] {
   const { levels } = tables[check.oneOf("model", model, Object.keys(tables) as AysModel[])];
-  check.integer("steps", steps, 1);
+  check.integer("steps", steps, 1, 1000);
   return Array.from({ length: steps + 1 }, (_, i) => {
     const position = (i * (levels.length - 1)) / steps;
     const k = Math.floor(position);

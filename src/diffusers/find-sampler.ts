@@ -91,9 +91,11 @@ export function findSampler(name: string): Sampler {
     const entry = { name: found.name, from: found.from, className, overrides, solver };
     return Object.freeze({ ...entry, ...joined(note) });
   }
+  // Longer than any name; of a whole book the pairs would take long to compare.
+  const start = wanted.slice(0, 80);
   const near = samplerNames
     .filter((other, i) => samplerNames.findIndex((name) => key(name) === key(other)) === i)
-    .map((other) => ({ other, like: likeness(wanted, key(other)) }))
+    .map((other) => ({ other, like: likeness(start, key(other)) }))
     .sort((a, b) => b.like - a.like)
     .slice(0, 5)
     .map(({ other }) => JSON.stringify(other));

@@ -42,6 +42,7 @@ export function brownianNoise(options: BrownianOptions): (s: number, t: number) 
   const source = noiseSource(checkSeeds(o.seed, shape[0] as number, "philox") as Seed, shape, "philox");
   const from = check.finite("from", o.from);
   const to = check.finite("to", o.to);
+  if (!Number.isFinite(to - from)) check.wrongValue("to", 'a time at a finite distance from "from"', to);
   if (from === to) check.wrongValue("to", 'another time than "from"', to);
   const range = `a time from ${from} to ${to}`;
   const cell = (name: string, time: unknown) => {

@@ -64,8 +64,12 @@ describe("ays", () => {
 
   it("refuses unknown models and more steps than there are timesteps for", () => {
     expect(() => ays("sd3" as "sd15")).toThrow(/"model": expected one of "sd15", "sdxl", "svd", got "sd3"/);
-    expect(() => ays("sd15", 0)).toThrow(/"steps": expected an integer ≥ 1/);
+    expect(() => ays("sd15", 0)).toThrow(/"steps": expected an integer from 1 to 1000, got 0/);
     expect(() => ays("sd15", 1000)).toThrow(/"steps": expected so few that no two fall on the timestep \d+, got 1000/);
+  });
+
+  it("refuses more steps than there are training timesteps, for svd too", () => {
+    expect(() => ays("svd", 2 ** 31)).toThrow('"steps": expected an integer from 1 to 1000, got 2147483648');
   });
 
   it("is what a scheduler's timetable takes", () => {

@@ -194,6 +194,12 @@ const errors: Row<() => unknown>[] = [
     RangeError,
     '"to": expected another time than "from", got 1',
   ],
+  [
+    "ends too far apart",
+    () => brownianNoise({ ...options, from: 1e308, to: -1e308 }),
+    RangeError,
+    '"to": expected a time at a finite distance from "from", got -1e+308',
+  ],
   ["an infinite end", () => brownianNoise({ ...options, from: Infinity }), RangeError, '"from": expected a finite…'],
   ["too few seeds", () => brownianNoise({ ...options, seed: [1, 2] }), RangeError, '"seed": expected one seed, or…'],
   ["a time outside", () => brownianNoise(options)(1.5, 0), RangeError, '"s": expected a time from 1 to 0, got 1.5'],
