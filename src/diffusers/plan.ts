@@ -22,6 +22,9 @@ export interface PlacedTimetable extends Timetable {
   readonly startStep: number;
 }
 
+/** Far above any run; what ten times as many take, is seconds. */
+const mostSteps = 10_000;
+
 /** Returns the timetable of a request after checking it against what the class takes. */
 export function placeTimetable(row: ClassRow, settings: Settings, options: SchedulerPlanOptions): PlacedTimetable {
   const title = settings.className;
@@ -29,6 +32,7 @@ export function placeTimetable(row: ClassRow, settings: Settings, options: Sched
   const { tables = "float32", strength, startIndex } = options;
   check.oneOf("tables", tables, ["float32", "float64"]);
   const lists = (["steps", "timesteps", "sigmas"] as const).filter((name) => options[name] !== undefined);
+  if (options.steps !== undefined) check.integer("steps", options.steps, 1, mostSteps);
   if (lists.length === 0) throw new TypeError('"steps": required where neither "timesteps" nor "sigmas" is given');
   if (strength !== undefined) check.number("strength", strength, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
   if (strength !== undefined && startIndex !== undefined)
@@ -42,7 +46,8 @@ export function placeTimetable(row: ClassRow, settings: Settings, options: Sched
     const steps = options.steps ?? firstCalls.length;
     const made = Math.min(steps * strength, steps);
     startStep = row.roundsSkipped ? Math.floor(steps - made) : steps - Math.floor(made);
-    if (startStep === steps) check.wrongValue("strength", `at least 1/${steps}, which is one step`, strength);
+    if (startStep >= Math.min(steps, firstCalls.length))
+      check.wrongValue("strength", `at least 1/${steps}, which is one step`, strength);
   } else if (startIndex !== undefined) {
     check.integer("startIndex", startIndex, 0, timetable.timesteps.length - 1);
     startStep = firstCalls.indexOf(startIndex);

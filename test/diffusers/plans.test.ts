@@ -58,6 +58,17 @@ describe("a scheduler's plan", () => {
   });
 });
 
+describe("more steps than a run ever has", () => {
+  for (const className of classNames) {
+    it(`are refused before anything is allocated: ${className}`, () => {
+      const scheduler = schedulerFromConfig({ _class_name: className });
+      expect(() => scheduler.plan({ steps: 2 ** 31 })).toThrow(
+        /^"steps": expected an integer from 1 to \d+, got 2147483648/,
+      );
+    });
+  }
+});
+
 describe("1, 2 and 3 steps end finite or are refused by name", () => {
   const grids = [
     {},

@@ -13,6 +13,16 @@ describe("strength", () => {
     expect(() => start("DDIMScheduler", 10, 0.05)).toThrow('"strength": expected at least 1/10');
   });
 
+  it("leaves at least one step of the list, which may be longer or shorter than the steps asked for", () => {
+    // "trailing" lists 62 timesteps for 61 steps; betas of IPNDM's own are the list.
+    const longer = schedulerFromConfig({ _class_name: "DDIMScheduler", timestep_spacing: "trailing" });
+    expect(longer.timetable({ steps: 61, strength: 0.5 }).startIndex).toBe(31);
+    expect(() => longer.timetable({ steps: 61, strength: 0 })).toThrow('"strength": expected at least 1/61');
+    const shorter = schedulerFromConfig({ _class_name: "IPNDMScheduler", trained_betas: [1, 0.6, 0.2, 0] });
+    expect(shorter.timetable({ steps: 4, strength: 0.5 }).timesteps).toHaveLength(1);
+    expect(() => shorter.timetable({ steps: 4, strength: 0.25 })).toThrow('"strength": expected at least 1/4');
+  });
+
   it("rounds the steps that are left out down where the pipelines are those of flow matching", () => {
     // StableDiffusion3Img2ImgPipeline, FluxImg2ImgPipeline: int(10 − 10 · 0.55)
     expect(start("FlowMatchEulerDiscreteScheduler", 10, 0.55).startIndex).toBe(4);
