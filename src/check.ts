@@ -45,6 +45,16 @@ export function positive(name: string, value: unknown): number {
   return number(name, value, "a finite number > 0", (v) => v > 0 && v < Infinity);
 }
 
+/** Returns `value` if it is a finite number that is not below 0. */
+export function notNegative(name: string, value: unknown): number {
+  return number(name, value, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+}
+
+/** Returns `value` if it is a share, a number from 0 to 1. */
+export function share(name: string, value: unknown): number {
+  return number(name, value, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+}
+
 /** Returns `value` if it is an integer from `least` to `most`. */
 export function integer(name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const bounded = least === most ? `${least}` : `an integer from ${least} to ${most}`;

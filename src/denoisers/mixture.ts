@@ -51,9 +51,7 @@ export function mixtureDenoiser(o: MixtureOptions): Denoiser<readonly number[]> 
     if (list.length !== means.length) check.wrongValue(name, `one number per component, ${means.length}`, value);
     return Array.from(list, (v, k) => one(`${name}[${k}]`, v));
   };
-  const atLeast0 = (name: string, v: unknown) =>
-    check.number(name, v, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
-  const std = perComponent("std", given.std, atLeast0);
+  const std = perComponent("std", given.std, check.notNegative);
   const weights = perComponent("weights", given.weights, check.positive);
   const all = means.map((_, k) => k);
   const label = (name: string, v: unknown) => check.integer(name, v, 0);

@@ -83,8 +83,7 @@ const id = (path: string, value: unknown) => check.integer(path, value, 0);
 const pointKeys = ["t", "alpha", "sigma"] as const;
 
 function point(path: string, json: Json): Point {
-  const level = (key: "alpha" | "sigma") =>
-    check.number(`${path}.${key}`, json[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+  const level = (key: "alpha" | "sigma") => check.notNegative(`${path}.${key}`, json[key]);
   return { t: check.finite(`${path}.t`, json.t), alpha: level("alpha"), sigma: level("sigma") };
 }
 
@@ -138,7 +137,7 @@ function operation(path: string, value: unknown): Operation {
         kind: "clip",
         to: id(`${path}.to`, json.to),
         from: id(`${path}.from`, json.from),
-        ratio: check.number(`${path}.ratio`, json.ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
+        ratio: check.share(`${path}.ratio`, json.ratio),
         maxValue: check.positive(`${path}.maxValue`, json.maxValue),
         ...positives(path, json, ["limit"]),
       } satisfies Clip;

@@ -35,7 +35,7 @@ export function guidanceOf(o: GuidanceOptions, plan: Plan): Guidance {
   const given = checkScales(guidanceScale);
   if (typeof guidanceScale !== "number" && given.length !== plan.nfe)
     check.wrongValue("guidanceScale", `one scale, or one for each of ${plan.nfe} model calls`, given.length);
-  check.number("guidanceRescale", rescale, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  check.share("guidanceRescale", rescale);
   if (interval === undefined) return { scale: typeof guidanceScale === "number" ? guidanceScale : given, rescale };
   const [low, high] = Array.from(check.numbers("guidanceInterval", interval));
   if (interval.length !== 2 || !((low as number) >= 0) || !((high as number) > (low as number)))

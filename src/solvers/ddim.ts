@@ -1,10 +1,9 @@
 // DDIM (Song et al. 2021, arXiv 2010.02502): the first-order step, with a share eta of the noise drawn afresh; eta = 1 is the
 // ancestral sampling of DDPM (Ho et al. 2020) with its smaller variance.
 import * as check from "../check.ts";
-import type { Space } from "../diffusion/prediction.ts";
-import type { Prediction, Term, Value } from "../plan/tracer.ts";
+import type { Term } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { defineSolver, type GridPoint } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint } from "./solver.ts";
 
 /** What DDPM does otherwise. */
 export interface Posterior {
@@ -23,7 +22,7 @@ export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean
     order: { default: 1, check: (name, v) => check.integer(name, v, 1, 1), about: "order, always 1" },
     eta: {
       default: 0,
-      check: (name, v) => check.number(name, v, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
+      check: check.share,
       about: "share of fresh noise, 0 to 1",
     },
     rawNoise: {
@@ -45,7 +44,13 @@ export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean
       const draws = eta > 0 && (lastDraw || k < last);
       // sigma_t² = kept² + fresh², fresh = eta·sigma_t·√(1 − e^{−2h})
       const share = draws ? eta * eta * -wasm().expm1(2 * (s.lambda - t.lambda)) : 0;
-      const terms = renoised(predict, s, t, t.sigma * Math.sqrt(1 - share), x, m, rawNoise);
+      const kept = t.sigma * Math.sqrt(1 - share);
+      const terms: Term[] = rawNoise
+        ? [
+            [t.alpha, m.denoised],
+            [kept, m.noise()],
+          ]
+        : firstOrder(s, t, x, m, predict, kept);
       // The forward step's variance is sigma_s²·(1 − e^{−2h}).
       const fresh = (variance === "large" ? s.sigma : t.sigma) * Math.sqrt(share);
       // Drawn where it counts for nothing too, at a last step to sigma 0: the stream is the same whatever the grid.
@@ -54,33 +59,6 @@ export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean
     }
   },
 });
-
-/** Returns alpha_t x₀ + kept·ε, with x₀ or ε eliminated through x = alpha_s x₀ + sigma_s ε unless ε is to be the network's own. */
-export function renoised(
-  predict: Space,
-  s: GridPoint,
-  t: { readonly alpha: number },
-  kept: number,
-  x: Value,
-  m: Prediction,
-  rawNoise = false,
-): Term[] {
-  if (rawNoise) {
-    return [
-      [t.alpha, m.denoised],
-      [kept, m.noise()],
-    ];
-  }
-  return predict === "sample"
-    ? [
-        [kept / s.sigma, x],
-        [t.alpha - (s.alpha * kept) / s.sigma, m],
-      ]
-    : [
-        [t.alpha / s.alpha, x],
-        [kept - (t.alpha * s.sigma) / s.alpha, m],
-      ];
-}
 
 function checkPosterior(name: string, value: unknown): Posterior | null {
   if (value === null) return null;

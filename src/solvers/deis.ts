@@ -2,7 +2,7 @@
 // lambda = −ln(sigma/alpha), whose exponential integral is exact. The paper's form is noise prediction, `predict: "epsilon"`.
 import * as check from "../check.ts";
 import type { Prediction, Term } from "../plan/tracer.ts";
-import { exponentialMoments, exponentialWeights } from "./exponential.ts";
+import { exponentialMoments, exponentialStep, exponentialWeights } from "./exponential.ts";
 import { defineSolver, firstOrder, type GridPoint, isSingular, usable } from "./solver.ts";
 
 export const deis = defineSolver<{ order: number }>({
@@ -25,9 +25,7 @@ export const deis = defineSolver<{ order: number }>({
         continue;
       }
       const m = usable(problem, history, k, order);
-      const h = t.lambda - s.lambda;
-      const z = predict === "sample" ? -h : h;
-      const [ratio, S] = predict === "sample" ? [t.sigma / s.sigma, t.alpha] : [t.alpha / s.alpha, t.sigma];
+      const { h, z, S, ratio } = exponentialStep(predict, s, t);
       const r = m.map(({ lambda }) => (lambda - s.lambda) / h);
       const w = exponentialWeights(r, exponentialMoments(z, m.length));
       x = trace.endStep(trace.combine([[ratio, x], ...m.map((m, i): Term => [-S * z * (w[i] as number), m])]));

@@ -4,7 +4,9 @@
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { defineSolver, type GridPoint, isSingular, type Problem } from "./solver.ts";
+import { secondMoment } from "./dpmpp.ts";
+import { exponentialStep } from "./exponential.ts";
+import { defineSolver, type GridPoint, isSingular, levelAt, type Problem } from "./solver.ts";
 
 type Variant = "midpoint" | "heun";
 
@@ -41,9 +43,6 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
     const steps = points.length - 1;
     // The SDE in noise prediction draws as much noise as it takes away only in the limit of small steps.
     const claims = sde && problem.predict === "epsilon" ? { consistent: false as const } : {};
-    const level = (t: number): GridPoint => ({
-      ...{ t, alpha: schedule.alpha(t), sigma: schedule.sigma(t), lambda: schedule.lambda(t) },
-    });
     let x = trace.start();
     for (let k = 0; k < steps; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
@@ -52,11 +51,10 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
       const times = intermediate[k] ?? parts.map((lambda) => schedule.time(lambda));
       const outputs: Prediction[] = [];
       let [state, at] = [x, s.t];
-      for (const to of [...times.map(level), t]) {
+      for (const to of [...times.map((time) => levelAt(schedule, time)), t]) {
         if (!(to.t < at)) check.wrongValue(`intermediate[${k}]`, `times that fall from ${s.t} to ${t.t}`, times);
         outputs.push(trace.evaluate(state, at));
-        const terms = update(problem, variant, sde, s, to, x, outputs);
-        if (sde) terms.push([spread(problem, s, to), trace.draw()]);
+        const terms = update(problem, variant, s, to, x, outputs, sde ? trace.draw() : undefined);
         [state, at] = [trace.combine(terms), to.t];
       }
       x = trace.endStep(state, claims);
@@ -64,25 +62,22 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
   },
 });
 
-/** Returns the update of a step s → t from the state at s and the outputs at s and behind it, as many as the order, without noise. */
+/** Returns the update of a step s → t from the state at s and the outputs at s and behind it, as many as the order; an SDE's with noise. */
 function update(
   { predict }: Problem,
   variant: Variant,
-  sde: boolean,
   s: GridPoint,
   t: GridPoint,
   x: Value,
   [m0, m1, m2]: readonly Prediction[],
+  fresh: Value | undefined,
 ): Term[] {
-  const h = t.lambda - s.lambda;
-  const data = predict === "sample";
-  const z = data ? (sde ? -2 * h : -h) : h;
-  const S = data ? t.alpha : sde ? 2 * t.sigma : t.sigma;
-  const ratio = data ? (t.sigma / s.sigma) * (sde ? wasm().exp(-h) : 1) : t.alpha / s.alpha;
+  const { h, z, S, ratio, spread } = exponentialStep(predict, s, t, fresh === undefined ? 0 : 1);
   const E = wasm().expm1(z);
   const terms: Term[] = [
     [ratio, x],
     [-S * E, m0 as Prediction],
+    ...(fresh === undefined ? [] : [[spread, fresh] as const]),
   ];
   /** −S·weight·(m − m₀)/r at a fraction r of the step. */
   const difference = (weight: number, m: Prediction) => {
@@ -96,18 +91,11 @@ function update(
   else {
     // first·D₁ + second·D₂ with D₁ = (r₂ A − r₁ B)/(r₂ − r₁), D₂ = 2(B − A)/(r₂ − r₁), A and B the differences at r₁ and r₂.
     const [r1, r2] = [(m1.lambda - s.lambda) / h, (m2.lambda - s.lambda) / h];
-    // diffusers, the only code known to have this SDE form, has φ₂ + ½ where the ODE has z·φ₃ = φ₂ − ½.
-    const second = data && sde ? wasm().phi(2, z) + 0.5 : z * wasm().phi(3, z);
+    const second = secondMoment(predict, z, fresh !== undefined);
     difference((r2 * first - 2 * second) / (r2 - r1), m1);
     difference((2 * second - r1 * first) / (r2 - r1), m2);
   }
   return terms;
-}
-
-/** Returns the deviation of the noise that the SDE draws in a step. */
-function spread({ predict }: Problem, s: GridPoint, t: GridPoint): number {
-  const h = t.lambda - s.lambda;
-  return t.sigma * Math.sqrt(predict === "sample" ? -wasm().expm1(-2 * h) : wasm().expm1(2 * h));
 }
 
 function checkTimes(name: string, value: unknown): readonly (readonly number[])[] {

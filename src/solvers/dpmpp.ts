@@ -3,8 +3,10 @@
 // the exact integral ("heun"). Order 3 is kept as published: its second difference is half of the Taylor term, so the observed order
 // is 2, not 3; the third-order form is UniP-3.
 import * as check from "../check.ts";
+import type { Space } from "../diffusion/prediction.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
+import { exponentialStep } from "./exponential.ts";
 import { defineSolver, type GridPoint, isSingular, type Problem, usable } from "./solver.ts";
 
 interface DpmppOptions {
@@ -42,32 +44,28 @@ export const dpmpp = defineSolver<DpmppOptions>({
       history.unshift(trace.evaluate(x, s.t));
       const first = isSingular(s, t) || (eulerFinal && k === points.length - 2);
       const m = first ? history.slice(0, 1) : usable(problem, history, k, order);
-      const terms = multistep(problem, variant, sde, s, t, x, m);
-      if (sde) terms.push([spread(problem, s, t), trace.draw()]);
+      const terms = multistep(problem, variant, s, t, x, m, sde ? trace.draw() : undefined);
       x = trace.endStep(trace.combine(terms), claims);
     }
   },
 });
 
-/** Returns the update of a step s → t from the newest outputs, as many as the order, without noise. */
+/** Returns the update of a step s → t from the newest outputs, as many as the order, with the noise that `fresh` makes of it as an SDE. */
 function multistep(
   { predict }: Problem,
   variant: "midpoint" | "heun",
-  sde: boolean,
   s: GridPoint,
   t: GridPoint,
   x: Value,
   [m0, m1, m2]: readonly Prediction[],
+  fresh: Value | undefined,
 ): Term[] {
-  const h = t.lambda - s.lambda;
-  const data = predict === "sample";
-  const z = data ? (sde ? -2 * h : -h) : h;
-  const S = data ? t.alpha : sde ? 2 * t.sigma : t.sigma;
-  const ratio = data ? (t.sigma / s.sigma) * (sde ? wasm().exp(-h) : 1) : t.alpha / s.alpha;
+  const { h, z, S, ratio, spread } = exponentialStep(predict, s, t, fresh === undefined ? 0 : 1);
   const E = wasm().expm1(z);
   const terms: Term[] = [
     [ratio, x],
     [-S * E, m0 as Prediction],
+    ...(fresh === undefined ? [] : [[spread, fresh] as const]),
   ];
   if (m0 === undefined || m1 === undefined) return terms;
   const first = -S * z * wasm().phi(2, z);
@@ -79,16 +77,17 @@ function multistep(
   }
   // D₁ = A + r₀/(r₀ + r₁)·(A − C), D₂ = (A − C)/(r₀ + r₁) with A = (m₀ − m₁)/r₀, C = (m₁ − m₂)/r₁
   const r1 = (m1.lambda - m2.lambda) / h;
-  // As diffusers has the SDE: φ₂ + ½ where the ODE has z·φ₃ = φ₂ − ½ (and so has k-diffusion). Its steps are of first order only.
-  const second = -S * (data && sde ? wasm().phi(2, z) + 0.5 : z * wasm().phi(3, z));
+  const second = -S * secondMoment(predict, z, fresh !== undefined);
   // Coefficients of A and C in first·D₁ + second·D₂
   const onC = -(first * r0 + second) / (r0 + r1);
   const onA = first - onC;
   return [...terms, [onA / r0, m0], [-onA / r0, m1], [onC / r1, m1], [-onC / r1, m2]];
 }
 
-/** Returns the deviation of the noise that the SDE draws in a step. */
-function spread({ predict }: Problem, s: GridPoint, t: GridPoint): number {
-  const h = t.lambda - s.lambda;
-  return t.sigma * Math.sqrt(predict === "sample" ? -wasm().expm1(-2 * h) : wasm().expm1(2 * h));
+/**
+ * Returns the weight of half the second derivative over a step. As diffusers has the SDE in data prediction: φ₂ + ½ where the ODE has
+ * z·φ₃ = φ₂ − ½ (and so has k-diffusion). Its steps are of first order only.
+ */
+export function secondMoment(predict: Space, z: number, sde: boolean): number {
+  return predict === "sample" && sde ? wasm().phi(2, z) + 0.5 : z * wasm().phi(3, z);
 }

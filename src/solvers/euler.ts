@@ -2,21 +2,22 @@
 // before a step, noise is added that takes r to r·(1 + γ), γ = min(amount/steps, √2 − 1). Without churn it is DDIM.
 import * as check from "../check.ts";
 import type { Churn } from "../plan/plan.ts";
-import type { Term, Value } from "../plan/tracer.ts";
+import type { Term } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { defineSolver, firstOrder, type GridPoint, type Problem } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint, levelAt } from "./solver.ts";
 
 const kinds = ["epsilon", "sample", "v_prediction"] as const;
 
-/** Returns `value` if it is a churn. */
-function checkChurn(name: string, value: unknown): Churn {
-  const given = check.options<Churn>(name, value, ["amount", "from", "to", "noise", "unseen"]);
-  const least = (key: "amount" | "from" | "to" | "noise") => {
-    if (given[key] === undefined) return {};
-    return { [key]: check.number(`${name}.${key}`, given[key], "a finite number ≥ 0", (v) => v >= 0 && v < Infinity) };
-  };
-  const unseen = given.unseen === undefined ? {} : { unseen: check.oneOf(`${name}.unseen`, given.unseen, kinds) };
-  return { amount: 0, ...least("amount"), ...least("from"), ...least("to"), ...least("noise"), ...unseen };
+/** Returns `value` if it is a churn, with `amount` 0 where it says none. @param unseen what `unseen` may be, if anything */
+export function checkChurn(name: string, value: unknown, unseen: readonly (typeof kinds)[number][] = []): Churn {
+  const factors = ["amount", "from", "to", "noise"];
+  const given = check.options<Churn>(name, value, unseen.length > 0 ? [...factors, "unseen"] : factors);
+  for (const [key, entry] of Object.entries(given)) {
+    if (entry === undefined) continue;
+    if (key === "unseen") check.oneOf(`${name}.unseen`, entry, unseen);
+    else check.notNegative(`${name}.${key}`, entry);
+  }
+  return { ...given, amount: given.amount ?? 0 };
 }
 
 export const euler = defineSolver<{ churn: Churn }>({
@@ -27,14 +28,13 @@ export const euler = defineSolver<{ churn: Churn }>({
   options: {
     churn: {
       default: { amount: 0 },
-      check: checkChurn,
+      check: (name, v) => checkChurn(name, v, kinds),
       about: "{ amount, from, to, noise }: S_churn, S_tmin, S_tmax, S_noise",
     },
   },
   observedOrder: ({ churn }) => (churn.amount === 0 ? 1 : undefined),
 
-  build(trace, problem, { churn }) {
-    const { schedule, points } = problem;
+  build(trace, { schedule, points, predict }, { churn }) {
     const { from = 0, to = Infinity, noise = 1, unseen } = churn;
     const gamma = Math.min(churn.amount / (points.length - 1), Math.sqrt(2) - 1);
     let x = trace.start();
@@ -42,7 +42,7 @@ export const euler = defineSolver<{ churn: Churn }>({
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
       const r = s.sigma / s.alpha;
       if (!(gamma > 0 && r >= from && r <= to && r < Infinity)) {
-        x = trace.endStep(trace.combine(step(problem, s, t, x, trace.evaluate(x, s.t))));
+        x = trace.endStep(trace.combine(firstOrder(s, t, x, trace.evaluate(x, s.t), predict)));
         continue;
       }
       if (unseen !== undefined) {
@@ -63,28 +63,17 @@ export const euler = defineSolver<{ churn: Churn }>({
         continue;
       }
       // Where the schedule has no such level, its time is the last one that it has.
-      const time = schedule.time(s.lambda - wasm().log(1 + gamma));
-      const h = { t: time, alpha: schedule.alpha(time), sigma: schedule.sigma(time), lambda: schedule.lambda(time) };
+      const h = levelAt(schedule, schedule.time(s.lambda - wasm().log(1 + gamma)));
       const high = h.sigma / h.alpha;
       const raised = trace.combine([
         [h.alpha / s.alpha, x],
         [h.alpha * noise * Math.sqrt(Math.max(0, high * high - r * r)), trace.draw()],
       ]);
-      const update = trace.combine(step(problem, h, t, raised, trace.evaluate(raised, h.t)));
+      const update = trace.combine(firstOrder(h, t, raised, trace.evaluate(raised, h.t), predict));
       x = trace.endStep(update, noise === 1 ? {} : { consistent: false });
     }
   },
 });
-
-/** Returns Euler's step s → t in the solver's space. */
-export function step({ predict }: Pick<Problem, "predict">, s: GridPoint, t: GridPoint, x: Value, m: Value): Term[] {
-  if (predict === "sample") return firstOrder(s, t, x, m);
-  const a = t.alpha / s.alpha;
-  return [
-    [a, x],
-    [t.sigma - a * s.sigma, m],
-  ];
-}
 
 /** Returns how x₀ = skip·y + out·o reads at r, and with the same output o at the raised level: raised·ŷ + ratio·(x₀ − skip·y). */
 function reading(kind: (typeof kinds)[number], r: number, high: number, sigmaData: number | undefined) {

@@ -2,17 +2,11 @@
 // lines, it is Heun's for dx/dt = v (Lipman et al. 2023, arXiv 2210.02747). It starts without signal; a step that ends without noise
 // stays Euler's. Churn as diffusers' FlowMatchHeun has it: noise after the call, which is taken at the raised level with its slope
 // lowered, and a draw in both halves of a step, of which the second is for nothing.
-import * as check from "../check.ts";
 import type { Point } from "../diffusion/prediction.ts";
+import type { Churn } from "../plan/plan.ts";
 import type { Term, Trace, Value } from "../plan/tracer.ts";
+import { checkChurn } from "./euler.ts";
 import { defineSolver, type GridPoint } from "./solver.ts";
-
-interface Churn {
-  readonly amount: number;
-  readonly from?: number;
-  readonly to?: number;
-  readonly noise?: number;
-}
 
 export const flowHeun = defineSolver<{ churn: Churn }>({
   name: "flow_heun",
@@ -22,7 +16,7 @@ export const flowHeun = defineSolver<{ churn: Churn }>({
   options: {
     churn: {
       default: { amount: 0 },
-      check: checkChurn,
+      check: (name, v) => checkChurn(name, v),
       about: "{ amount, from, to, noise } as FlowMatchHeun has them",
     },
   },
@@ -74,11 +68,4 @@ function increment(share: number, s: Point, t: Point, p: Point, y: Value, m: Val
         [onNoise / p.sigma, y],
         [onData - (onNoise * p.alpha) / p.sigma, m],
       ];
-}
-
-function checkChurn(name: string, value: unknown): Churn {
-  const given = check.options<Churn>(name, value, ["amount", "from", "to", "noise"]);
-  for (const key of ["from", "to", "noise"] as const)
-    if (given[key] !== undefined) check.number(`${name}.${key}`, given[key], "a number ≥ 0", (v) => v >= 0);
-  return { ...given, amount: check.number(`${name}.amount`, given.amount, "a number ≥ 0", (v) => v >= 0) };
 }

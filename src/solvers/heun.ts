@@ -1,8 +1,7 @@
 // Heun's method for dy/dr = ε with y = x/alpha, r = sigma/alpha (Karras et al. 2022, arXiv 2206.00364, algorithm 1): an Euler step,
 // and the mean of the slopes at its two ends. A step that ends without noise, or starts without signal, stays Euler's.
 import type { Term } from "../plan/tracer.ts";
-import { step } from "./euler.ts";
-import { defineSolver, type GridPoint } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint } from "./solver.ts";
 
 export const heun = defineSolver<Record<never, never>>({
   name: "heun",
@@ -12,13 +11,12 @@ export const heun = defineSolver<Record<never, never>>({
   options: {},
   observedOrder: () => 2,
 
-  build(trace, problem) {
-    const { points, predict } = problem;
+  build(trace, { points, predict }) {
     let x = trace.start();
     for (let k = 0; k < points.length - 1; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
       const m = trace.evaluate(x, s.t);
-      const guess = trace.combine(step(problem, s, t, x, m));
+      const guess = trace.combine(firstOrder(s, t, x, m, predict));
       if (!Number.isFinite(s.lambda) || !Number.isFinite(t.lambda)) {
         x = trace.endStep(guess);
         continue;

@@ -158,7 +158,7 @@ function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule): Placed
 function checkThresholding(value: unknown): CheckedThresholding {
   const given = check.options<Thresholding>("thresholding", value, ["ratio", "maxValue", "limit"]);
   const { ratio = 0.995, maxValue = 1, limit } = given;
-  check.number("thresholding.ratio", ratio, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  check.share("thresholding.ratio", ratio);
   check.positive("thresholding.maxValue", maxValue);
   if (limit === undefined) return { ratio, maxValue };
   return { ratio, maxValue, limit: check.positive("thresholding.limit", limit) };

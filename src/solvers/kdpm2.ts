@@ -4,8 +4,7 @@
 import * as check from "../check.ts";
 import type { Term } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { step } from "./euler.ts";
-import { defineSolver, firstOrder, type GridPoint } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint, levelAt } from "./solver.ts";
 
 export const kdpm2 = defineSolver<{ eta: number }>({
   name: "kdpm2",
@@ -15,14 +14,13 @@ export const kdpm2 = defineSolver<{ eta: number }>({
   options: {
     eta: {
       default: 0,
-      check: (name, v) => check.number(name, v, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
+      check: check.share,
       about: "share of fresh noise, 0 to 1",
     },
   },
   observedOrder: ({ eta }) => (eta === 0 ? 2 : undefined),
 
-  build(trace, problem, { eta }) {
-    const { schedule, points, predict } = problem;
+  build(trace, { schedule, points, predict }, { eta }) {
     let x = trace.start();
     for (let k = 0; k < points.length - 1; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
@@ -32,11 +30,10 @@ export const kdpm2 = defineSolver<{ eta: number }>({
       const left = Math.sqrt(1 - eta * eta + eta * eta * wasm().exp(2 * (s.lambda - t.lambda)));
       let terms: Term[];
       if (!Number.isFinite(s.lambda) || !Number.isFinite(t.lambda)) {
-        terms = firstOrder(s, { ...t, sigma: t.sigma * left }, x, m);
+        terms = firstOrder(s, t, x, m, "sample", t.sigma * left);
       } else {
-        const time = schedule.time((s.lambda + t.lambda - wasm().log(left)) / 2);
-        const h = { t: time, alpha: schedule.alpha(time), sigma: schedule.sigma(time), lambda: schedule.lambda(time) };
-        const u = trace.combine(step(problem, s, h, x, m));
+        const h = levelAt(schedule, schedule.time((s.lambda + t.lambda - wasm().log(left)) / 2));
+        const u = trace.combine(firstOrder(s, h, x, m, predict));
         const n = trace.evaluate(u, h.t);
         const way = t.sigma * left - (t.alpha * s.sigma) / s.alpha;
         const rate = way * (h.alpha / h.sigma);

@@ -2,8 +2,7 @@
 // has it: the newest ε are interpolated by a polynomial in r, which is integrated over the step, a step to r = 0 included.
 import * as check from "../check.ts";
 import type { Prediction, Term } from "../plan/tracer.ts";
-import { step } from "./euler.ts";
-import { defineSolver, type GridPoint, usable } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint, usable } from "./solver.ts";
 
 export const lms = defineSolver<{ order: number }>({
   name: "lms",
@@ -31,7 +30,7 @@ export const lms = defineSolver<{ order: number }>({
       const weights = integrals(places.slice(0, used.length), t.sigma / t.alpha).map((w) => w * t.alpha);
       const [newest = 0] = weights;
       // The newest ε is put in as what it is made of, whose roundings then cancel, the others as they were kept.
-      const terms: Term[] = used.length > 1 ? [] : step(problem, s, t, x, m);
+      const terms: Term[] = used.length > 1 ? [] : firstOrder(s, t, x, m, predict);
       if (used.length > 1 && predict === "epsilon") terms.push([t.alpha / s.alpha, x], [newest, m]);
       else if (used.length > 1)
         terms.push([t.alpha / s.alpha + newest / s.sigma, x], [(-newest * s.alpha) / s.sigma, m]);

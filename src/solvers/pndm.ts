@@ -5,7 +5,7 @@
 import * as check from "../check.ts";
 import type { Point } from "../diffusion/prediction.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
-import { defineSolver, firstOrder, type GridPoint } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint, levelAt } from "./solver.ts";
 
 /** Where diffusers' classes do otherwise, in the schedule's own units of time. */
 export interface PndmDepartures {
@@ -50,7 +50,7 @@ export const pndm = defineSolver<PndmOptions>({
     const { velocity = false, blind = false, stride, second, half } = departures ?? {};
     const history: Value[] = []; // newest first
     const last = points.length - 2;
-    const level = (t: number): Point => ({ t, alpha: schedule.alpha(t), sigma: schedule.sigma(t) });
+    const level = (t: number) => levelAt(schedule, t);
     let x = trace.start();
     for (let k = 0; k <= last; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
@@ -110,7 +110,7 @@ function checkDepartures(name: string, value: unknown): PndmDepartures | null {
   for (const [key, entry] of Object.entries(given)) {
     if (entry === undefined) continue;
     if (key === "velocity" || key === "blind") check.boolean(`${name}.${key}`, entry);
-    else check.number(`${name}.${key}`, entry, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
+    else check.notNegative(`${name}.${key}`, entry);
   }
   return given;
 }

@@ -4,7 +4,7 @@
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { exponentialMoments, exponentialWeights } from "./exponential.ts";
+import { exponentialMoments, exponentialStep, exponentialWeights } from "./exponential.ts";
 import { defineSolver, type GridPoint, isSingular, type Problem, usable } from "./solver.ts";
 
 /** tau between two model times, both included. */
@@ -66,19 +66,11 @@ export const sa = defineSolver<SAOptions>({
 
 /** Returns the update of a step s → t by given outputs (the paper's predictor and corrector alike, in (lambda − lambda_s)/h). */
 function adams({ predict }: Problem, s: GridPoint, t: GridPoint, x: Value, tau: number, fresh: Value | undefined) {
-  const h = t.lambda - s.lambda;
-  const share = tau * tau;
-  const data = predict === "sample";
-  const z = data ? -(1 + share) * h : h;
-  // Without tau also where h is infinite.
-  const kept = tau === 0 ? 1 : wasm().exp(-share * h);
-  const ratio = data ? (t.sigma / s.sigma) * kept : t.alpha / s.alpha;
-  const scale = data ? -t.alpha : -(1 + share) * t.sigma;
-  const spread = data ? Math.sqrt(-wasm().expm1(-2 * share * h)) : tau * Math.sqrt(wasm().expm1(2 * h));
-  const noise: Term[] = fresh === undefined || tau === 0 ? [] : [[t.sigma * spread, fresh]];
+  const { h, z, S, ratio, spread } = exponentialStep(predict, s, t, tau);
+  const noise: Term[] = fresh === undefined || tau === 0 ? [] : [[spread, fresh]];
   return (m: readonly Prediction[]): Term[] => {
     const moments = exponentialMoments(z, m.length);
-    if (data && m.length === 2) moments[1] = 0.5;
+    if (predict === "sample" && m.length === 2) moments[1] = 0.5;
     // One output is enough for an infinite step, whose h has no multiples.
     const w =
       m.length === 1
@@ -87,7 +79,7 @@ function adams({ predict }: Problem, s: GridPoint, t: GridPoint, x: Value, tau: 
             m.map(({ lambda }) => (lambda - s.lambda) / h),
             moments,
           );
-    const terms = m.map((m, i): Term => [scale * (w.length === 0 ? wasm().expm1(z) : z * (w[i] as number)), m]);
+    const terms = m.map((m, i): Term => [-S * (w.length === 0 ? wasm().expm1(z) : z * (w[i] as number)), m]);
     return [[ratio, x], ...terms, ...noise];
   };
 }
@@ -98,6 +90,6 @@ function checkTau(name: string, value: unknown): readonly Interval[] {
     const interval = Array.from(check.numbers(`${name}[${i}]`, entry));
     if (interval.length !== 3) check.wrongValue(`${name}[${i}]`, "[from, to, tau]", entry);
     const [from, to, tau] = interval.map((v, j) => check.finite(`${name}[${i}][${j}]`, v)) as [number, number, number];
-    return [from, to, check.number(`${name}[${i}][2]`, tau, "a number ≥ 0", (v) => v >= 0)];
+    return [from, to, check.notNegative(`${name}[${i}][2]`, tau)];
   });
 }

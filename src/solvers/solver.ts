@@ -61,12 +61,28 @@ export function isSingular(s: GridPoint, t: GridPoint): boolean {
   return !Number.isFinite(s.lambda) || !Number.isFinite(t.lambda) || s.lambda === t.lambda;
 }
 
-/** Returns x_t = (sigma_t/sigma_s) x + (alpha_t − alpha_s sigma_t/sigma_s) x₀: the exact step for constant data prediction. */
-export function firstOrder(s: GridPoint, t: GridPoint, x: Value, data: Value): Term[] {
-  const a = t.sigma / s.sigma;
+/** Returns the level of a time that need not be one of the grid's. */
+export function levelAt(schedule: NoiseSchedule, t: number): GridPoint {
+  return { t, alpha: schedule.alpha(t), sigma: schedule.sigma(t), lambda: schedule.lambda(t) };
+}
+
+/**
+ * Returns x_t = alpha_t x₀ + kept·ε, where m is the one of both that `space` says and x = alpha_s x₀ + sigma_s ε gives the other; with
+ * kept = sigma_t the exact step for a constant prediction.
+ */
+export function firstOrder(
+  s: Point,
+  t: Point,
+  x: Value,
+  m: Value,
+  space: Space = "sample",
+  kept: number = t.sigma,
+): Term[] {
+  const data = space === "sample";
+  const a = data ? kept / s.sigma : t.alpha / s.alpha;
   return [
     [a, x],
-    [t.alpha - a * s.alpha, data],
+    [data ? t.alpha - a * s.alpha : kept - a * s.sigma, m],
   ];
 }
 

@@ -1,9 +1,7 @@
 // Trajectory consistency sampling (Zheng et al. 2024, arXiv 2402.19159, algorithm 4): each step goes along the trajectory to an
 // earlier time, a share gamma of the way further than its end, and back by fresh noise. gamma 0 is DDIM.
 import * as check from "../check.ts";
-import type { Point } from "../diffusion/prediction.ts";
-import { renoised } from "./ddim.ts";
-import { defineSolver, type GridPoint } from "./solver.ts";
+import { defineSolver, firstOrder, type GridPoint, levelAt } from "./solver.ts";
 
 interface TcdOptions {
   gamma: number;
@@ -18,7 +16,7 @@ export const tcd = defineSolver<TcdOptions>({
   options: {
     gamma: {
       default: 0.3,
-      check: (name, v) => check.number(name, v, "a number from 0 to 1", (v) => v >= 0 && v <= 1),
+      check: check.share,
       about: "how much further each step goes before noise is added, 0 to 1: to (1 − gamma)·t",
     },
     through: { default: null, check: checkTimes, about: "null, or the times to which steps go first" },
@@ -33,14 +31,14 @@ export const tcd = defineSolver<TcdOptions>({
       const m = trace.evaluate(x, s.t);
       // The last step ends where the trajectory takes it.
       if (gamma === 0 || k === last) {
-        x = trace.endStep(trace.combine(renoised(predict, s, t, t.sigma, x, m)));
+        x = trace.endStep(trace.combine(firstOrder(s, t, x, m, predict)));
         continue;
       }
       const time = through?.times[k] ?? Math.max(schedule.tMin, (1 - gamma) * t.t);
-      const far: Pick<Point, "alpha" | "sigma"> = { alpha: schedule.alpha(time), sigma: schedule.sigma(time) };
+      const far = levelAt(schedule, time);
       const kept = (t.alpha * far.sigma) / far.alpha;
       const fresh = Math.sqrt(Math.max(0, t.sigma * t.sigma - kept * kept));
-      x = trace.endStep(trace.combine([...renoised(predict, s, t, kept, x, m), [fresh, trace.draw()]]));
+      x = trace.endStep(trace.combine([...firstOrder(s, t, x, m, predict, kept), [fresh, trace.draw()]]));
     }
   },
 });

@@ -4,6 +4,7 @@
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { solveLinear, wasm } from "../wasm/module.ts";
+import { exponentialStep } from "./exponential.ts";
 import { defineSolver, firstOrder, type GridPoint, isSingular, type Problem, usable } from "./solver.ts";
 
 interface UniPCOptions {
@@ -50,21 +51,12 @@ export const unipc = defineSolver<UniPCOptions>({
 });
 
 /** Returns the two updates of a step s → t from the state x and the outputs m₀, m₁, … (section 3 of the paper, order = outputs given). */
-function formulas(
-  { predict: space }: Problem,
-  variant: "bh1" | "bh2",
-  s: GridPoint,
-  t: GridPoint,
-  x: Value,
-  m: Prediction[],
-) {
+function formulas({ predict }: Problem, variant: "bh1" | "bh2", s: GridPoint, t: GridPoint, x: Value, m: Prediction[]) {
   const p = m.length;
   const m0 = m[0] as Prediction;
-  const h = t.lambda - s.lambda;
-  const z = space === "sample" ? -h : h;
+  const { h, z, S, ratio } = exponentialStep(predict, s, t);
   const E = wasm().expm1(z);
   const B = variant === "bh1" ? z : E;
-  const [ratio, S] = space === "sample" ? [t.sigma / s.sigma, t.alpha] : [t.alpha / s.alpha, t.sigma];
   const r = [...m.slice(1).map((m) => (m.lambda - s.lambda) / h), 1];
   const b: number[] = [];
   for (let n = 1, factorial = 1; n <= p; factorial *= ++n) b.push((factorial * z * wasm().phi(n + 1, z)) / B);

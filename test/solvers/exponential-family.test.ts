@@ -119,5 +119,5 @@ it("a tau that is no list of intervals is refused by name", () => {
   const plan = (tau: unknown) => createPlan({ schedule: vpLinear(), steps: 2, solver: "sa", tau } as PlanOptions);
   expect(() => plan(1)).toThrow('"tau": expected a list of [from, to, tau]');
   expect(() => plan([[1, 2]])).toThrow('"tau[0]": expected [from, to, tau]');
-  expect(() => plan([[1, 2, -1]])).toThrow('"tau[0][2]": expected a number ≥ 0');
+  expect(() => plan([[1, 2, -1]])).toThrow('"tau[0][2]": expected a finite number ≥ 0');
 });

@@ -39,7 +39,7 @@ describe("flow_heun", () => {
     expect(draws({ amount: 1 })).toBe(7);
     expect(draws({ amount: 1, from: 0.5 })).toBe(6);
     expect(draws({ amount: 1, from: 0.3, to: 0.8 })).toBe(4);
-    expect(() => draws({ amount: -1 })).toThrow('"churn.amount": expected a number ≥ 0, got -1');
-    expect(() => draws({ amount: 1, noise: -1 })).toThrow('"churn.noise": expected a number ≥ 0, got -1');
+    expect(() => draws({ amount: -1 })).toThrow('"churn.amount": expected a finite number ≥ 0, got -1');
+    expect(() => draws({ amount: 1, noise: -1 })).toThrow('"churn.noise": expected a finite number ≥ 0, got -1');
   });
 });
