@@ -3,6 +3,9 @@
 /** Rounds a double to what a table keeps: float32, or as it is. */
 export type Rounding = (x: number) => number;
 
+/** The rounding that leaves a number as it is. */
+export const exactly: Rounding = (x) => x;
+
 /** Returns `count` numbers from `first` to `last`, both included, as numpy.linspace steps them. */
 export function linspace(first: number, last: number, count: number): number[] {
   const step = (last - first) / (count - 1);

@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import { rows } from "./classes/index.ts";
 import { configToJSON, convertConfig, type Json, type ResolvedConfig, resolveConfig } from "./config.ts";
 import { placeTimetable, planOfTimetable, type SchedulerPlanOptions } from "./plan.ts";
-import type { ClassRow, TimetableRequest } from "./row.ts";
+import type { TimetableRequest } from "./row.ts";
 import { type SchedulerRun, startRun } from "./start.ts";
 import type { TablePrecision } from "./tables.ts";
 
@@ -91,7 +91,7 @@ export function schedulerFromConfig(
 
 function describe(resolved: ResolvedConfig, tables: TablePrecision): Scheduler {
   const { className, config, kept, ignored } = resolved;
-  const row = rows[className] as ClassRow;
+  const row = rows[className];
   const settings = { className, config, stored: { ...kept, ...config } };
   const full = (options: SchedulerPlanOptions): SchedulerPlanOptions => {
     const { tables: own = tables, ...rest } = check.object("options", options) as SchedulerPlanOptions;

@@ -34,7 +34,7 @@ export function placeTimetable(row: ClassRow, settings: Settings, options: Sched
   const lists = (["steps", "timesteps", "sigmas"] as const).filter((name) => options[name] !== undefined);
   if (options.steps !== undefined) check.integer("steps", options.steps, 1, mostSteps);
   if (lists.length === 0) throw new TypeError('"steps": required where neither "timesteps" nor "sigmas" is given');
-  if (strength !== undefined) check.number("strength", strength, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  if (strength !== undefined) check.share("strength", strength);
   if (strength !== undefined && startIndex !== undefined)
     throw new TypeError('"startIndex": expected none beside "strength"');
   const timetable = row.timetable(settings, options, tables);

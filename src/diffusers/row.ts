@@ -2,16 +2,16 @@
 import type { Point, PredictionType } from "../diffusion/prediction.ts";
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import type { PlanOptions } from "../plan/plan.ts";
-import type { Json } from "./defaults.ts";
+import type { Config } from "./defaults.ts";
 import type { Level } from "./table-schedule.ts";
 import type { TablePrecision } from "./tables.ts";
 
 /** A class's arguments as resolved, and everything else that its stored configuration holds. */
 export interface Settings {
   readonly className: string;
-  readonly config: Readonly<Record<string, Json>>;
+  readonly config: Config;
   /** `config` and the keys of other classes that stay beside it. */
-  readonly stored: Readonly<Record<string, Json>>;
+  readonly stored: Config;
 }
 
 /** What `set_timesteps` takes. */

@@ -2,13 +2,13 @@
 // those that have no such argument (diffusers looks into the stored configuration).
 import { wasm } from "../wasm/module.ts";
 import { linspace } from "./arithmetic.ts";
-import type { Json } from "./defaults.ts";
+import type { Config } from "./defaults.ts";
 
 /** First and last sigma, noise to data. */
 export type Ends = readonly [first: number, last: number];
 
 /** Returns the ends of a reshaped grid: those of the stored configuration, else the given ones. */
-export function endsOf(stored: Readonly<Record<string, Json>>, [first, last]: Ends): Ends {
+export function endsOf(stored: Config, [first, last]: Ends): Ends {
   const { sigma_max: high, sigma_min: low } = stored;
   return [typeof high === "number" ? high : first, typeof low === "number" ? low : last];
 }

@@ -9,16 +9,17 @@ import { truth } from "./construct.ts";
 import { flowSigmas } from "./flow-sigmas.ts";
 import type { Settings, Timetable, TimetableRequest } from "./row.ts";
 import { betaSigmas, endsOf, exponentialSigmas, karrasSigmas } from "./sigma-grids.ts";
-import { givenTimesteps, multistepTimesteps } from "./spacing.ts";
+import { checkAlone, givenTimesteps, multistepTimesteps } from "./spacing.ts";
 import {
   betweenSigmas,
   familyLevel,
+  hair,
   type Level,
   type SigmaFamily,
   sigmaLevels,
   tableSchedule,
 } from "./table-schedule.ts";
-import { type NoiseTables, noiseTables, sigmaTable, sigmaToTimestep, type TablePrecision } from "./tables.ts";
+import { type NoiseTables, sigmaTables, type TablePrecision } from "./tables.ts";
 
 /** What distinguishes the classes beside their arguments. */
 export interface SigmaRule {
@@ -52,11 +53,7 @@ export function sigmaTimetable(
   tables: TablePrecision,
   rule: SigmaRule,
 ): Timetable {
-  const noise = noiseTables(config, tables, 5.9604644775390625e-8); // 2^−24
-  const { round } = noise;
-  const table = sigmaTable(noise);
-  const logs = table.map((s) => round(wasm().log(s)));
-  const toTimestep = (s: number) => sigmaToTimestep(s, logs);
+  const { noise, round, table, logs, toTimestep } = sigmaTables(config, tables);
   const trainSteps = config.num_train_timesteps as number;
   const family: SigmaFamily = truth(config.use_flow_sigmas) ? "flow" : "vp";
   checkPrediction(config, family);
@@ -137,17 +134,14 @@ export function levelsOf(
   const lambda = ({ alpha, sigma }: Omit<Level, "t" | "told">) => round(log(alpha) - log(sigma));
   const same = last > 0 && lambda(familyLevel(family, last)) === lambda(familyLevel(family, before));
   const nowhere = same || Math.abs(last - before) <= 1e-13 * before;
-  const t = last < before && !nowhere ? last : (levels.at(-1) as Level).t * (1 - 9.313225746154785e-10); // 2^−30
+  const t = last < before && !nowhere ? last : (levels.at(-1) as Level).t * (1 - hair);
   return [...levels, { t, ...familyLevel(family, nowhere ? before : last), told: 0 }];
 }
 
 /** Returns the number of steps asked for. */
-function countOf({ steps, timesteps, sigmas }: TimetableRequest, grid: string | undefined): number {
-  const given = Object.entries({ steps, timesteps, sigmas }).filter(([, value]) => value !== undefined);
-  if (given.length > 1) {
-    const names = given.map(([name]) => name).join(", ");
-    throw new TypeError(`"${given[1]?.[0]}": expected one of steps, timesteps and sigmas, got ${names}`);
-  }
+function countOf(request: TimetableRequest, grid: string | undefined): number {
+  const { steps, timesteps, sigmas } = request;
+  checkAlone(request);
   if (timesteps !== undefined && grid !== undefined)
     throw new TypeError(`"timesteps": expected none with ${grid}, which makes its own`);
   if (sigmas !== undefined && grid !== "use_flow_sigmas")

@@ -2,9 +2,8 @@
 import * as check from "../check.ts";
 import { roundHalfEven } from "../diffusion/snap.ts";
 import { arangeDown, linspace } from "./arithmetic.ts";
-import type { Json } from "./defaults.ts";
-
-type Config = Readonly<Record<string, Json>>;
+import type { Config } from "./defaults.ts";
+import type { TimetableRequest } from "./row.ts";
 
 /** Returns the timesteps that end at 0 or `steps_offset`, noise to data: `steps` of them from `steps` + 1 (multistep classes), or all. */
 function spaced(config: Config, steps: number, extra: 0 | 1, trainSteps: number): number[] {
@@ -49,4 +48,11 @@ export function givenTimesteps(value: unknown, trainSteps: number): number[] {
     if (t >= before) check.wrongValue(`timesteps[${i}]`, `less than the timestep before, ${before}`, t);
   });
   return list;
+}
+
+/** Refuses a request that says more than one of steps, timesteps and sigmas. */
+export function checkAlone(request: TimetableRequest): void {
+  const names = (["steps", "timesteps", "sigmas"] as const).filter((name) => request[name] !== undefined);
+  if (names.length > 1)
+    throw new TypeError(`"${names[1]}": expected one of steps, timesteps and sigmas, got ${names.join(", ")}`);
 }

@@ -1,7 +1,7 @@
 // The noise schedule that a scheduler's timetable is: levels by name, and what lies between them.
 import type { NoiseSchedule } from "../diffusion/schedule.ts";
 import { wasm } from "../wasm/module.ts";
-import type { Rounding } from "./arithmetic.ts";
+import { exactly } from "./arithmetic.ts";
 
 /** A noise level: x = alpha·x₀ + sigma·ε at time t, where the network is told `told`. */
 export interface Level {
@@ -13,8 +13,6 @@ export interface Level {
 
 /** How levels follow from a sigma that is the time: "vp" has alpha = 1/√(1 + s²), "ve" 1, "flow" 1 − s; sigma is s·alpha, s, s. */
 export type SigmaFamily = "vp" | "ve" | "flow";
-
-const exactly: Rounding = (x) => x;
 
 /** Returns alpha and sigma of a sigma; `round` is for those that are kept in a table's precision. */
 export function familyLevel(family: SigmaFamily, s: number, round = exactly): { alpha: number; sigma: number } {
@@ -31,7 +29,7 @@ export function familyLevel(family: SigmaFamily, s: number, round = exactly): { 
 }
 
 /** 2^−30: far below any step, far above the rounding of a time. */
-const hair = 9.313225746154785e-10;
+export const hair = 9.313225746154785e-10;
 
 /** What a schedule of levels needs beside them. */
 export interface Between {

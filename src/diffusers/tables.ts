@@ -2,7 +2,7 @@
 // or in float64.
 import * as check from "../check.ts";
 import { wasm } from "../wasm/module.ts";
-import { type Rounding, torchLinspace } from "./arithmetic.ts";
+import { exactly, type Rounding, torchLinspace } from "./arithmetic.ts";
 import type { Config } from "./config.ts";
 import { truth } from "./construct.ts";
 
@@ -11,7 +11,7 @@ export type TablePrecision = "float32" | "float64";
 
 /** Returns how a table of this precision rounds. */
 export function rounding(tables: TablePrecision): Rounding {
-  return tables === "float32" ? Math.fround : (x) => x;
+  return tables === "float32" ? Math.fround : exactly;
 }
 
 /** What a class keeps of its betas. */
@@ -116,6 +116,14 @@ function shiftedTables(config: Config, tables: TablePrecision): NoiseTables {
 /** Returns √((1 − ab)/ab) of each entry, rounded like the table. */
 export function sigmaTable({ alphasCumprod, round }: NoiseTables): number[] {
   return alphasCumprod.map((ab) => round(Math.sqrt(round(round(1 - ab) / ab))));
+}
+
+/** Returns the tables of the classes whose time is a sigma: sigmas, their logarithms, and the (fractional) timestep of any. */
+export function sigmaTables(config: Config, tables: TablePrecision) {
+  const noise = noiseTables(config, tables, 5.9604644775390625e-8); // 2^−24
+  const sigmas = sigmaTable(noise);
+  const logs = sigmas.map((s) => noise.round(wasm().log(s)));
+  return { noise, round: noise.round, table: sigmas, logs, toTimestep: (s: number) => sigmaToTimestep(s, logs) };
 }
 
 /** Returns the (fractional) training timestep of a sigma: linear in ln sigma between the entries, clamped to the ends. */

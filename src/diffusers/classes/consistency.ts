@@ -60,7 +60,7 @@ export const tcd: ClassRow = {
     );
   },
   method({ config }, { eta = 0.3, tables = "float32" }, { timesteps }, from) {
-    check.number("eta", eta, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+    check.share("eta", eta);
     const count = Array.isArray(config.trained_betas)
       ? config.trained_betas.length
       : (config.num_train_timesteps as number);

@@ -18,7 +18,7 @@ export const ddim: ClassRow = {
   },
   method({ config }, { eta = 0, useClippedModelOutput = false }) {
     const thresholding = thresholdingOf(config);
-    check.number("eta", eta, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+    check.share("eta", eta);
     const clipped = check.boolean("useClippedModelOutput", useClippedModelOutput);
     return { solver: "ddim", eta, ...thresholding, ...(thresholding.thresholding && { rawNoise: !clipped }) };
   },

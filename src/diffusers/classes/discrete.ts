@@ -2,13 +2,11 @@
 import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
 import { truth } from "../construct.ts";
-import type { Json } from "../defaults.ts";
+import type { Config } from "../defaults.ts";
 import type { Timetable, TimetableRequest } from "../row.ts";
 import { givenTimesteps } from "../spacing.ts";
 import { type Level, tableSchedule } from "../table-schedule.ts";
 import { noiseTables, type TablePrecision } from "../tables.ts";
-
-type Config = Readonly<Record<string, Json>>;
 
 /**
  * Returns the timetable of steps that go from each timestep to the next one's level, or where `target` says.

@@ -1,7 +1,7 @@
 // EDM Euler: Karras' sigmas and preconditioning; the network is told ln(sigma)/4.
 import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
-import { torchLinspace } from "../arithmetic.ts";
+import { exactly, torchLinspace } from "../arithmetic.ts";
 import type { ClassRow, Settings, Timetable, TimetableRequest } from "../row.ts";
 import { karrasRamp } from "../sigma-grids.ts";
 import { betweenSigmas, sigmaLevels, tableSchedule } from "../table-schedule.ts";
@@ -39,7 +39,7 @@ export const edmEuler: ClassRow = {
 
 /** Returns the positions on the way from sigma_max to sigma_min: what diffusers takes for `sigmas` are these. */
 function rampOf({ steps, sigmas }: TimetableRequest): number[] {
-  if (sigmas === undefined) return torchLinspace(0, 1, check.integer("steps", steps, 1), (x) => x);
+  if (sigmas === undefined) return torchLinspace(0, 1, check.integer("steps", steps, 1), exactly);
   const ramp = Array.from(check.numbers("sigmas", sigmas));
   if (ramp.length === 0) check.wrongValue("sigmas", "at least one position of the ramp from 0 to 1", sigmas);
   if (steps !== undefined && steps !== ramp.length)

@@ -25,23 +25,32 @@ export const eulerAncestral: ClassRow = {
   },
 };
 
-/** Returns Euler's method with the churn of `step`, for a network that diffusers calls before the noise is added. */
-export function churned(
+/**
+ * Returns the churn of `step` for a run of so many steps, its amount 0 where none is added. diffusers divides by the length of its list
+ * of sigmas, wherever a run starts.
+ */
+export function churnOf(
   { sChurn = 0, sTmin = 0, sTmax = Infinity, sNoise = 1 }: StepRequest,
-  { sigmas = [], levels }: Pick<Timetable, "sigmas" | "levels">,
-  from: number,
-  unseen: NonNullable<Churn["unseen"]>,
-): Method {
-  const factor = (name: string, value: unknown) =>
-    check.number(name, value, "a finite number ≥ 0", (v) => v >= 0 && v < Infinity);
-  const churn = factor("sChurn", sChurn);
-  const noise = factor("sNoise", sNoise);
+  sigmas: readonly number[] = [],
+  steps: number,
+): Churn {
+  const churn = check.notNegative("sChurn", sChurn);
+  const noise = check.notNegative("sNoise", sNoise);
   // Half a unit of float32, in which diffusers compares.
   const least = check.number("sTmin", sTmin, "a number", () => true) * (1 - 2.9802322387695312e-8);
   const most = check.number("sTmax", sTmax, "a number", () => true) * (1 + 2.9802322387695312e-8);
-  if (churn === 0 || least === Infinity) return { solver: "ddim" };
-  // diffusers divides by the length of its list of sigmas, wherever the run starts.
-  const amount = (churn * (levels.length - 1 - from)) / (sigmas.length - 1);
-  const to = most === Infinity ? {} : { to: Math.max(0, most) };
-  return { solver: "euler", churn: { amount, from: Math.max(0, least), ...to, noise, unseen } };
+  if (churn === 0 || least === Infinity || most < 0) return { amount: 0 };
+  const to = most === Infinity ? {} : { to: most };
+  return { amount: (churn * steps) / (sigmas.length - 1), from: Math.max(0, least), ...to, noise };
+}
+
+/** Returns Euler's method with the churn of `step`, for a network that diffusers calls before the noise is added. */
+export function churned(
+  step: StepRequest,
+  { sigmas, levels }: Pick<Timetable, "sigmas" | "levels">,
+  from: number,
+  unseen: NonNullable<Churn["unseen"]>,
+): Method {
+  const churn = churnOf(step, sigmas, levels.length - 1 - from);
+  return churn.amount === 0 ? { solver: "ddim" } : { solver: "euler", churn: { ...churn, unseen } };
 }

@@ -1,27 +1,19 @@
 // The flow-matching classes: x = (1 − s)·x₀ + s·ε, the network gives ε − x₀ and is told s·num_train_timesteps.
 import * as check from "../../check.ts";
-import { wasm } from "../../wasm/module.ts";
-import { linspace, type Rounding } from "../arithmetic.ts";
+import { exactly, linspace, type Rounding } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
+import { dynamicShift, fixedShift, stretched } from "../flow-sigmas.ts";
 import type { ClassRow, Settings, Timetable, TimetableRequest } from "../row.ts";
 import { betaSigmas, endsOf, exponentialSigmas, karrasSigmas } from "../sigma-grids.ts";
 import { betweenSigmas, sigmaLevels, tableSchedule } from "../table-schedule.ts";
 import { rounding, type TablePrecision } from "../tables.ts";
+import { churnOf } from "./euler.ts";
 
 /** Returns how a class shifts sigmas, in the precision in which it has them. */
 function shiftOf({ config }: Settings, { mu }: TimetableRequest, round: Rounding): (sigma: number) => number {
   if (mu !== undefined) check.finite("mu", mu);
   if (!truth(config.use_dynamic_shifting)) return fixedShift(config.shift as number, round);
-  if (mu === undefined) throw new TypeError('"mu": required, the configuration has use_dynamic_shifting');
-  const kind = check.oneOf("time_shift_type", config.time_shift_type, ["exponential", "linear"]);
-  const factor = kind === "exponential" ? wasm().exp(mu) : check.positive("mu", mu);
-  const f = round(factor);
-  return (s) => round(f / round(f + round(round(1 / s) - 1)));
-}
-
-function fixedShift(shift: number, round: Rounding): (sigma: number) => number {
-  const [f, less] = [round(shift), round(shift - 1)];
-  return (s) => round(round(f * s) / round(1 + round(less * s)));
+  return dynamicShift(config, mu, round);
 }
 
 /** Returns first and last sigma of training, shifted once already unless that is left to `mu`, in the table's precision. */
@@ -58,7 +50,7 @@ function unshifted(settings: Settings, request: TimetableRequest, tables: TableP
     // Through timesteps and back, as diffusers rounds them.
     linspace(first * trainSteps, last * trainSteps, check.integer("steps", steps, 1)).map((t) => t / trainSteps);
   // Lists that are given stay in the table's precision until the end, what is made is rounded there.
-  return { made, told, precision: own || told ? round : (x: number) => x };
+  return { made, told, precision: own || told ? round : exactly };
 }
 
 /** Returns the timetable of sigmas that are shifted, with 0 at the end. */
@@ -94,16 +86,7 @@ export const flowMatchEuler: ClassRow = {
       check.wrongValue("invert_sigmas", "false", config.invert_sigmas, remedy);
     }
     const { made, told, precision } = unshifted(settings, request, tables);
-    let sigmas = made.map(shiftOf(settings, request, precision));
-    if (truth(config.shift_terminal)) {
-      const terminal = check.number("shift_terminal", config.shift_terminal, "a number below 1", (v) => v < 1);
-      const scale = precision(precision(1 - (sigmas.at(-1) as number)) / precision(1 - terminal));
-      if (scale === 0) {
-        const remedy = "the last sigma is 1, which cannot be stretched; use more steps";
-        check.wrongValue("shift_terminal", "null", terminal, remedy);
-      }
-      sigmas = sigmas.map((s) => precision(1 - precision(precision(1 - s) / scale)));
-    }
+    let sigmas = stretched(config, made.map(shiftOf(settings, request, precision)), precision);
     const ends = endsOf(stored, [sigmas[0] as number, sigmas.at(-1) as number]);
     const count = sigmas.length;
     if (truth(config.use_karras_sigmas)) sigmas = karrasSigmas(ends, count);
@@ -143,21 +126,8 @@ export const flowMatchHeun: ClassRow = {
       firstCalls: t.map((_, i) => 2 * i),
     };
   },
-  method(_, { sChurn = 0, sTmin, sTmax, sNoise }, { levels, timesteps }) {
-    const least = (name: string, value: number | undefined) =>
-      value === undefined ? undefined : check.number(name, value, "a number ≥ 0", (v) => v >= 0);
-    if (least("sChurn", sChurn) === 0) return { solver: "flow_heun" };
-    const [from, to, noise] = [least("sTmin", sTmin), least("sTmax", sTmax), least("sNoise", sNoise)];
-    // diffusers divides by the calls.
-    const amount = (sChurn * (levels.length - 1)) / timesteps.length;
-    return {
-      solver: "flow_heun",
-      churn: {
-        amount,
-        ...(from === undefined ? {} : { from }),
-        ...(to === undefined ? {} : { to }),
-        ...(noise === undefined ? {} : { noise }),
-      },
-    };
-  },
+  method: (_, step, { sigmas, levels }, from) => ({
+    solver: "flow_heun",
+    churn: churnOf(step, sigmas, levels.length - 1 - from),
+  }),
 };

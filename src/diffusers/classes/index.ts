@@ -17,7 +17,7 @@ import { saSolver } from "./sa-solver.ts";
 import { heun, kdpm2, kdpm2Ancestral } from "./second-order.ts";
 import { unipcMultistep } from "./unipc.ts";
 
-export const rows: Partial<Record<ClassName, ClassRow>> = {
+export const rows: Readonly<Record<ClassName, ClassRow>> = {
   DDIMScheduler: ddim,
   DDPMScheduler: ddpm,
   PNDMScheduler: pndm,

@@ -7,9 +7,9 @@ import { interpolate, torchLinspace } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
 import type { Settings, Timetable, TimetableRequest } from "../row.ts";
 import { betaSigmas, type Ends, endsOf, exponentialSigmas, karrasSigmas } from "../sigma-grids.ts";
-import { fractionalTimesteps, givenTimesteps } from "../spacing.ts";
-import { betweenSigmas, type Level, tableSchedule } from "../table-schedule.ts";
-import { noiseTables, sigmaTable, sigmaToTimestep, type TablePrecision } from "../tables.ts";
+import { checkAlone, fractionalTimesteps, givenTimesteps } from "../spacing.ts";
+import { betweenSigmas, hair, type Level, tableSchedule } from "../table-schedule.ts";
+import { sigmaTables, type TablePrecision } from "../tables.ts";
 
 /** What distinguishes the classes beside their arguments. */
 export interface KRule {
@@ -21,9 +21,6 @@ export interface KRule {
   readonly ownEnds?: boolean;
 }
 
-/** 2^−30: far below any step, far above the rounding of a time. */
-const hair = 9.313225746154785e-10;
-
 /** Returns the timetable of a request by the rule of a class. @throws TypeError, RangeError by the name of the argument. */
 export function kTimetable(
   { config, stored }: Settings,
@@ -31,11 +28,7 @@ export function kTimetable(
   tables: TablePrecision,
   rule: KRule,
 ): Timetable {
-  const noise = noiseTables(config, tables, 5.9604644775390625e-8); // 2^−24
-  const { round } = noise;
-  const table = sigmaTable(noise);
-  const logs = table.map((s) => round(wasm().log(s)));
-  const toTimestep = (s: number) => sigmaToTimestep(s, logs);
+  const { round, table, logs, toTimestep } = sigmaTables(config, tables);
   const continuous = config.timestep_type === "continuous" && config.prediction_type === "v_prediction";
   const reshape = reshaping(config, stored, rule);
   const count = countOf(request, reshape?.name, continuous);
@@ -147,12 +140,9 @@ function reshaping(config: Settings["config"], stored: Settings["stored"], { own
 }
 
 /** Returns the number of steps asked for. */
-function countOf({ steps, timesteps, sigmas }: TimetableRequest, reshape: string | undefined, continuous: boolean) {
-  const given = Object.entries({ steps, timesteps, sigmas }).filter(([, value]) => value !== undefined);
-  if (given.length > 1) {
-    const names = given.map(([name]) => name).join(", ");
-    throw new TypeError(`"${given[1]?.[0]}": expected one of steps, timesteps and sigmas, got ${names}`);
-  }
+function countOf(request: TimetableRequest, reshape: string | undefined, continuous: boolean) {
+  const { steps, timesteps, sigmas } = request;
+  checkAlone(request);
   if (timesteps !== undefined && (reshape !== undefined || continuous))
     throw new TypeError(`"timesteps": expected none with ${reshape ?? 'timestep_type "continuous"'}`);
   if (sigmas !== undefined && check.numbers("sigmas", sigmas).length < 2)

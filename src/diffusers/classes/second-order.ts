@@ -1,8 +1,8 @@
 // Heun and both KDPM2: two calls a step, the last one to sigma 0 excepted; the network is told where it is called.
 import * as check from "../../check.ts";
-import { truth } from "../construct.ts";
 import type { ClassRow } from "../row.ts";
 import { kTimetable } from "./k-sigmas.ts";
+import { thresholdingOf } from "./thresholding.ts";
 
 export const heun: ClassRow = {
   takes: ["timesteps"],
@@ -10,9 +10,7 @@ export const heun: ClassRow = {
   timetable: (settings, request, tables) => kTimetable(settings, request, tables, { second: "end" }),
   method({ config }) {
     check.oneOf("prediction_type", config.prediction_type, ["epsilon", "sample", "v_prediction"]);
-    if (!truth(config.clip_sample)) return { solver: "heun" };
-    const range = check.positive("clip_sample_range", config.clip_sample_range);
-    return { solver: "heun", thresholding: { ratio: 0, maxValue: range, limit: range } };
+    return { solver: "heun", ...thresholdingOf(config) };
   },
 };
 

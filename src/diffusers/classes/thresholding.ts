@@ -1,18 +1,20 @@
 // What becomes of x₀ before a step uses it.
+import * as check from "../../check.ts";
 import { truth } from "../construct.ts";
-import type { Json } from "../defaults.ts";
+import type { Config } from "../defaults.ts";
 import type { Method } from "../row.ts";
 
 /**
  * Returns the thresholding of a configuration: dynamic, whose quantile diffusers clamps to 1 … sample_max_value, wins over
  * `clip_sample`, which clamps to ± clip_sample_range.
+ * @throws TypeError, RangeError for what no state can be clamped to.
  */
-export function thresholdingOf(config: Readonly<Record<string, Json>>): Pick<Method, "thresholding"> {
+export function thresholdingOf(config: Config): Pick<Method, "thresholding"> {
   if (truth(config.thresholding)) {
-    const [ratio, limit] = [config.dynamic_thresholding_ratio as number, config.sample_max_value as number];
-    return { thresholding: { ratio, maxValue: 1, limit } };
+    const ratio = check.share("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
+    return { thresholding: { ratio, maxValue: 1, limit: check.positive("sample_max_value", config.sample_max_value) } };
   }
   if (!truth(config.clip_sample)) return {};
-  const range = config.clip_sample_range as number;
+  const range = check.positive("clip_sample_range", config.clip_sample_range);
   return { thresholding: { ratio: 0, maxValue: range, limit: range } };
 }
