@@ -20,7 +20,11 @@ function fill(id: string, here: string, server: string | undefined): void {
   verdict.textContent = server === undefined ? "" : same ? "the same" : "not the same";
 }
 
-export function startBits(store: Store): { check(): Promise<void>; show(pictures: Pictures, setting: Setting): void } {
+export function startBits(store: Store): {
+  check(): Promise<void>;
+  wait(): void;
+  show(pictures: Pictures, setting: Setting): void;
+} {
   byId("bits-server").textContent = `${SERVER_BITS.runtime}, when the page was built`;
   const describe = () => {
     const { setting, own, model } = store;
@@ -35,6 +39,9 @@ export function startBits(store: Store): { check(): Promise<void>; show(pictures
     async check() {
       const here = await store.client.run("bits", undefined).catch(messageOf);
       fill("bits-solver", here, SERVER_BITS.solver);
+    },
+    wait: () => {
+      fill("bits-pictures", "…", undefined);
     },
     show({ hash }, setting) {
       const known = !store.own && toHash(setting) === toHash(defaults);

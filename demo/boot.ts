@@ -8,6 +8,13 @@ const simd = new Uint8Array([
 
 const { main = "", worker = "" } = (document.currentScript as HTMLScriptElement).dataset;
 
+/** Says what is missing, in the place of the page; this script stands at its end. */
+function refuse(missing: string): void {
+  (document.getElementById("unsupported") as HTMLElement).hidden = false;
+  (document.getElementById("missing") as HTMLElement).textContent = missing;
+  for (const id of ["app", "model-line"]) (document.getElementById(id) as HTMLElement).hidden = true;
+}
+
 function startWorker(): Worker | undefined {
   let asked = false;
   const options = {
@@ -27,6 +34,7 @@ function startWorker(): Worker | undefined {
   return undefined;
 }
 
+/** Returns what is missing. */
 function start(): string | undefined {
   if (typeof WebAssembly !== "object") return "WebAssembly, which this browser lacks or has switched off";
   if (!WebAssembly.validate(simd)) {
@@ -37,19 +45,17 @@ function start(): string | undefined {
   if (started === undefined) {
     return "workers that are modules, which this browser lacks (Chrome 80, Firefox 114 and Safari 15 have them)";
   }
+  const lost = (name: string) => `its script ${name}, which did not arrive or does not run; reload the page`;
+  // Until the page listens for itself.
+  started.onerror = () => refuse(lost(worker));
   Object.assign(window, { dcWorker: started });
   const script = document.createElement("script");
   script.type = "module";
   script.src = main;
+  script.onerror = () => refuse(lost(main));
   document.head.append(script);
   return undefined;
 }
 
 const missing = start();
-if (missing !== undefined) {
-  // Here the script stands at the end of the body.
-  const place = document.getElementById("unsupported") as HTMLElement;
-  place.hidden = false;
-  (document.getElementById("missing") as HTMLElement).textContent = missing;
-  (document.getElementById("app") as HTMLElement).hidden = true;
-}
+if (missing !== undefined) refuse(missing);

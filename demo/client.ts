@@ -14,12 +14,13 @@ export class Client {
 
   constructor(private readonly worker: Worker) {
     worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.hear(data));
-    worker.addEventListener("error", (event) => {
+    // In the place of what listened before the page did.
+    worker.onerror = (event) => {
       event.preventDefault();
       this.dead = new Error(`The worker has stopped (${event.message || "it did not load"}). Reload the page.`);
       for (const { reject } of this.waiting.values()) reject(this.dead);
       this.waiting.clear();
-    });
+    };
   }
 
   /** Returns a job's output. An abort rejects with the signal's reason at once; the worker stops before its next model call. */

@@ -16,7 +16,12 @@ function referencePlan(model: LoadedModel, steps: number): Plan {
 }
 
 function meanSquare(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0) / a.length;
+  let sum = 0;
+  for (const [i, value] of a.entries()) {
+    const difference = value - (b[i] as number);
+    sum += difference * difference;
+  }
+  return sum / a.length;
 }
 
 export async function compare(

@@ -8,7 +8,8 @@ const status = byId("compare-status");
 const progress = byId<HTMLProgressElement>("compare-progress");
 const table = byId<HTMLTableElement>("compare-table");
 
-export function startCompare(store: Store): Task {
+/** Starts the section; `forget` drops what another network made. */
+export function startCompare(store: Store): { forget(): void } {
   const task = new Task({
     abort: byId<HTMLButtonElement>("compare-abort"),
     error: byId("compare-error"),
@@ -17,7 +18,11 @@ export function startCompare(store: Store): Task {
       progress.hidden = true;
     },
   });
-  byId("compare").addEventListener("click", () => {
+  const button = byId<HTMLButtonElement>("compare");
+  store.listen(() => {
+    button.disabled = store.model === undefined;
+  });
+  button.addEventListener("click", () => {
     const { setting, model } = store;
     if (model === undefined) return;
     const ratios = setting.solver === "unipc" ? store.fitting : undefined;
@@ -49,10 +54,17 @@ export function startCompare(store: Store): Task {
       progress.hidden = true;
       const best = rows.filter((row) => row.error !== undefined).sort((a, b) => (a.error ?? 0) - (b.error ?? 0))[0];
       for (const [i, row] of rows.entries()) body.rows[i]?.classList.toggle("best", row === best);
-      status.textContent = `${setting.steps} steps, guidance ${setting.guidance}, seed ${setting.seed}: ${best?.name} is nearest to the reference.`;
+      status.textContent = `${setting.steps} steps, guidance ${setting.guidance}, seed ${setting.seed}: ${best === undefined ? "none got through" : `${best.name} is nearest to the reference`}.`;
     });
   });
-  return task;
+  return {
+    forget() {
+      task.stop();
+      table.hidden = true;
+      progress.hidden = true;
+      status.textContent = "";
+    },
+  };
 }
 
 function rowOf({ name, data, nfe, error, milliseconds: time, note }: Row, shape: readonly number[]): HTMLElement {

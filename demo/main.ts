@@ -6,6 +6,7 @@ import { byId } from "./dom.ts";
 import { startModel } from "./model-section.ts";
 import { startSample } from "./sample-section.ts";
 import { startSearch } from "./search-section.ts";
+import { toHash } from "./setting.ts";
 import { Store } from "./store.ts";
 
 const { dcWorker } = window as unknown as { dcWorker: Worker };
@@ -13,7 +14,7 @@ const store = new Store(new Client(dcWorker));
 const bits = startBits(store);
 let isFirst = true;
 
-const sample = startSample(store, (pictures, setting) => {
+const sample = startSample(store, bits.wait, (pictures, setting) => {
   bits.show(pictures, setting);
   if (!isFirst) return;
   isFirst = false;
@@ -23,22 +24,23 @@ const sample = startSample(store, (pictures, setting) => {
   void keep();
 });
 const others = [startCompare(store), startSearch(store)];
-const model = startModel(store, () => {
-  // What the old network was asked for is of no use.
-  for (const task of others) if (task.isRunning) task.stop();
+const takeOther = () => {
+  // What the old network was asked for is of no use, nor is what it found.
+  for (const other of others) other.forget();
   sample.draw();
-});
+};
+const model = startModel(store, takeOther, sample.refuse);
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("[data-copy]")) {
   const text = byId(button.dataset.copy ?? "");
-  button.setAttribute("aria-label", "Copy to the clipboard");
+  button.setAttribute("aria-label", `Copy ${button.dataset.what}`);
   button.addEventListener("click", () => copy(button, text.textContent ?? ""));
 }
 byId("share").addEventListener("click", (event) => copy(event.currentTarget as HTMLButtonElement, shareUrl()));
 
 function shareUrl(): string {
   store.change({});
-  return location.href;
+  return new URL(`#${toHash(store.setting)}`, location.href).href;
 }
 
 /** Copies a text, and says so on the button; where that is not allowed the text is selected, or is the address itself. */
@@ -53,8 +55,11 @@ async function copy(button: HTMLButtonElement, text: string): Promise<void> {
     if (source !== undefined) getSelection()?.selectAllChildren(byId(source));
     button.textContent = source === undefined ? "It is in the address bar" : "Selected";
   }
+  const said = byId("said");
+  said.textContent = button.textContent;
   setTimeout(() => {
     button.textContent = label;
+    said.textContent = "";
   }, 2000);
 }
 

@@ -36,16 +36,35 @@ async function walk(entry: FileSystemEntry, files: Files): Promise<void> {
   }
 }
 
-/** Starts the section; `onModel` hears of every network that was taken. */
-export function startModel(store: Store, onModel: () => void): { load(source: Source, name: string): Promise<void> } {
-  let last = 0;
+function refuse(message: string): void {
+  say(failure, message);
+  // On a phone its place is below the keyboard.
+  failure.scrollIntoView({ block: "nearest" });
+}
+
+/** Returns what may help where a server gave no answer that a page may read; browsers do not say why. */
+function remedy(message: string): string {
+  if (/HTTP \d|: "/.test(message) || !/cannot be read/.test(message)) return "";
+  const secure = location.protocol === "https:" ? ", and be on https as this page is" : "";
+  return ` – the server may be out of reach; one of another origin has to allow this page (access-control-allow-origin)${secure}`;
+}
+
+/** Starts the section; `onModel` hears of every network that was taken, `onNone` why the page begins without one. */
+export function startModel(
+  store: Store,
+  onModel: () => void,
+  onNone: (message: string) => void,
+): { load(source: Source, name: string): Promise<void> } {
+  let last: AbortController | undefined;
   async function load(source: Source, name: string): Promise<void> {
-    const mine = ++last;
+    // The worker has to hear of it too: else the slower of two networks would be the one that draws.
+    last?.abort();
+    last = new AbortController();
+    const { signal } = last;
     say(failure, undefined);
     status.textContent = `Loading ${name}…`;
     try {
-      const model = await store.client.run("load", source);
-      if (mine !== last) return;
+      const model = await store.client.run("load", source, { signal });
       performance.mark("network");
       const own = source.kind !== "bundled";
       back.disabled = !own;
@@ -58,10 +77,11 @@ export function startModel(store: Store, onModel: () => void): { load(source: So
       status.textContent = own ? `${name} is loaded.` : "";
       onModel();
     } catch (error) {
-      if (mine !== last) return;
+      if (signal.aborted) return;
       status.textContent = store.model === undefined ? "" : "Refused; the network before stays.";
-      say(failure, messageOf(error));
       if (store.model === undefined) byId("model-line").textContent = "The network could not be loaded.";
+      if (store.model === undefined && source.kind === "bundled") onNone(messageOf(error));
+      else refuse(messageOf(error) + (source.kind === "url" ? remedy(messageOf(error)) : ""));
     }
   }
   const loadFiles = (files: Files) => {
@@ -76,8 +96,11 @@ export function startModel(store: Store, onModel: () => void): { load(source: So
     input.value = "";
   });
   // Beside the zone too: a browser would leave the page for the file.
-  for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
-  document.addEventListener("dragover", () => drop.classList.add("over"));
+  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
+  for (const type of ["dragover", "drop"] as const) {
+    document.addEventListener(type, (event) => hasFiles(event) && event.preventDefault());
+  }
+  document.addEventListener("dragover", (event) => hasFiles(event) && drop.classList.add("over"));
   document.addEventListener("dragleave", (event) => event.relatedTarget === null && drop.classList.remove("over"));
   document.addEventListener("drop", async (event) => {
     drop.classList.remove("over");
@@ -92,7 +115,11 @@ export function startModel(store: Store, onModel: () => void): { load(source: So
   });
   byId("url-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const url = byId<HTMLInputElement>("url").value;
+    const url = byId<HTMLInputElement>("url").value.trim();
+    if (!/^https?:/i.test(url)) {
+      refuse(`"URL": expected one that begins with https:// or http://, got ${url}`);
+      return;
+    }
     void load({ kind: "url", url }, url);
   });
   back.addEventListener("click", () => void load({ kind: "bundled" }, "digits"));

@@ -1,5 +1,5 @@
 // The form, the pictures, and the steps on the way to them.
-import { byId, element, milliseconds, Task } from "./dom.ts";
+import { byId, element, milliseconds, say, Task } from "./dom.ts";
 import { paintEach, strip } from "./pictures.ts";
 import type { PictureStep, Pictures } from "./protocol.ts";
 import { type Setting, type SolverName, toHash } from "./setting.ts";
@@ -35,12 +35,16 @@ function show({ setting, model, fitting }: Store): void {
   fields.label.value = String(setting.label);
   fields.solver.value = setting.solver;
   for (const name of ["steps", "guidance", "seed"] as const) {
-    // While a number is typed, "07" stays as it is.
-    if (Number(fields[name].value) !== setting[name] || fields[name].value === "")
-      fields[name].value = String(setting[name]);
+    const field = fields[name];
+    // While a number is typed, "07" stays as it is, and so does what is no number yet.
+    const isTyped = document.activeElement === field && !field.validity.valid;
+    if (!isTyped && (Number(field.value) !== setting[name] || field.value === "")) field.value = String(setting[name]);
   }
   byId("steps-value").textContent = String(setting.steps);
-  byId("guidance-value").textContent = setting.guidance === 1 ? "off" : String(setting.guidance);
+  const guidance = setting.guidance === 1 ? "off" : String(setting.guidance);
+  byId("guidance-value").textContent = guidance;
+  fields.guidance.setAttribute("aria-valuetext", guidance);
+  byId<HTMLButtonElement>("draw").disabled = model === undefined;
   const searched = fields.ratios.options[2] as HTMLOptionElement;
   searched.disabled = fitting === undefined;
   fields.ratios.value = typeof setting.ratios === "string" ? setting.ratios : "searched";
@@ -59,17 +63,19 @@ function read(store: Store): Setting {
   };
 }
 
-/** Starts the section; `onPictures` hears of every finished run. */
+/** Starts the section; `onStart` hears of every run, `onPictures` of every finished one. `refuse` says why there is no network. */
 export function startSample(
   store: Store,
+  onStart: () => void,
   onPictures: (pictures: Pictures, setting: Setting) => void,
-): { draw(): void } {
+): { draw(): void; refuse(message: string): void } {
   const task = new Task({
     abort: byId<HTMLButtonElement>("sample-abort"),
     error: byId("sample-error"),
     aborted: () => {
       status.textContent = "Stopped.";
       progress.value = 0;
+      film.style.minHeight = "";
     },
   });
   let isFirst = true;
@@ -85,16 +91,22 @@ export function startSample(
       progress.value = 0;
       progress.max = setting.steps;
       status.textContent = "Drawing…";
+      pictures.dataset.state = "waiting";
+      onStart();
+      // What is below stays where it is while the film starts anew.
+      film.style.minHeight = `${film.offsetHeight}px`;
       const onEvent = (event: PictureStep) => {
         progress.value = event.step + 1;
         paintEach(pictures, event.denoised, model.shape);
         if (isFirst) performance.mark("first-preview");
         isFirst = false;
         pictures.dataset.state = "preview";
+        pictures.setAttribute("aria-label", `Preview of the pictures after step ${event.step + 1} of ${event.steps}`);
         filmStep(event, model.shape);
       };
       const result = await store.client.run("sample", setting, { signal, onEvent });
       paintEach(pictures, result.data, model.shape);
+      film.style.minHeight = "";
       pictures.dataset.state = "done";
       pictures.dataset.hash = result.hash;
       const what = setting.label === "all" ? "all labels in turn" : `label ${setting.label}`;
@@ -113,6 +125,8 @@ export function startSample(
     timer = setTimeout(draw, patience);
   });
   form.addEventListener("input", () => store.change(read(store)));
+  // What was typed and is no seed gives way to the one that is drawn.
+  fields.seed.addEventListener("blur", () => show(store));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     store.change(read(store));
@@ -127,7 +141,13 @@ export function startSample(
     if (event.key === "Escape" && task.isRunning) byId("sample-abort").click();
   });
   show(store);
-  return { draw };
+  return {
+    draw,
+    refuse(message) {
+      status.textContent = "There is no network to draw with. Reload the page, or load a network of your own below.";
+      say(byId("sample-error"), message);
+    },
+  };
 }
 
 function sayRatios({ ratios }: Pictures, setting: Setting): void {
@@ -148,7 +168,7 @@ function filmStep({ step, t, nfe, x, denoised }: PictureStep, shape: readonly nu
         "span",
         {},
         element("b", {}, `Step ${step + 1}`),
-        `t ${t.toFixed(3)}, ${nfe} call${nfe === 1 ? "" : "s"}`,
+        ` t ${t.toFixed(3)}, ${nfe} call${nfe === 1 ? "" : "s"}`,
       ),
       strip(x, shape, `State after ${name}`),
       strip(denoised, shape, `Denoised preview of ${name}`),

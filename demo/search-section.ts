@@ -14,7 +14,8 @@ const rules = (): SearchRules => ({
   referenceSteps: Number(byId<HTMLSelectElement>("search-reference").value),
 });
 
-export function startSearch(store: Store): Task {
+/** Starts the section; `forget` drops what was found for another network. */
+export function startSearch(store: Store): { forget(): void } {
   const task = new Task({
     abort: byId<HTMLButtonElement>("search-abort"),
     error: byId("search-error"),
@@ -24,15 +25,20 @@ export function startSearch(store: Store): Task {
     },
   });
   let used: (() => void) | undefined;
-  byId("search").addEventListener("click", () => {
+  const button = byId<HTMLButtonElement>("search");
+  store.listen(() => {
+    button.disabled = store.model === undefined;
+  });
+  button.addEventListener("click", () => {
     const { setting } = store;
     if (store.model === undefined) return;
+    const asked = rules();
     const found: SearchStep[] = [];
     void task.run(async (signal) => {
       begin(setting);
       const result = await store.client.run(
         "search",
-        { setting, ...rules() },
+        { setting, ...asked },
         {
           signal,
           onEvent: (event) => {
@@ -42,7 +48,7 @@ export function startSearch(store: Store): Task {
               return;
             }
             progress.value = event.done / event.total;
-            const phase = found.length === 0 && event.done <= rules().referenceSteps ? "the reference" : undefined;
+            const phase = found.length === 0 && event.done <= asked.referenceSteps ? "the reference" : undefined;
             const next = found.length < setting.steps ? `step ${found.length + 1} of ${setting.steps}` : "judging";
             const text = `Working on ${phase ?? next}…`;
             // Only what is new is worth announcing.
@@ -71,7 +77,16 @@ export function startSearch(store: Store): Task {
   store.listen(command);
   for (const id of ["points", "search-reference"]) byId(id).addEventListener("input", command);
   command();
-  return task;
+  return {
+    forget() {
+      task.stop();
+      used = undefined;
+      byId("search-result").hidden = true;
+      end.hidden = true;
+      progress.hidden = true;
+      status.textContent = "";
+    },
+  };
 }
 
 function begin(setting: Setting): void {

@@ -1,6 +1,5 @@
 // Serves build/demo on this machine. `node demo/serve.mjs [port]`, default 8080.
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,22 +14,23 @@ const types = {
   ".wasm": "application/wasm",
 };
 
-/** Returns a static server of a folder below the path `base`, and its address. */
-export async function serve(folder, { port = 0, base = "/" } = {}) {
+/** Returns a static server of a folder below the path `base`, and its address; `more` are headers of every answer. */
+export async function serve(folder, { port = 0, base = "/", more = {} } = {}) {
   const server = createServer(async ({ url, headers, method }, response) => {
     try {
       const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname));
       if (!path.startsWith(base) || !["GET", "HEAD"].includes(method)) throw new Error("not here");
       const inside = path.slice(base.length);
       const file = inside === "" || inside.endsWith("/") ? `${inside}index.html` : inside;
-      const bytes = await readFile(join(folder, file));
-      const etag = `"${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}"`;
+      const { size, mtimeMs } = await stat(join(folder, file));
+      const etag = `"${size.toString(36)}-${mtimeMs.toString(36)}"`;
       const known = headers["if-none-match"] === etag;
+      const bytes = known ? undefined : await readFile(join(folder, file));
       const type = types[extname(file)] ?? "application/octet-stream";
-      response.writeHead(known ? 304 : 200, { "content-type": type, "cache-control": "no-cache", etag });
-      response.end(known || method === "HEAD" ? undefined : bytes);
+      response.writeHead(known ? 304 : 200, { "content-type": type, "cache-control": "no-cache", etag, ...more });
+      response.end(method === "HEAD" ? undefined : bytes);
     } catch {
-      response.writeHead(404, { "content-type": "text/plain" }).end("There is no such file.\n");
+      response.writeHead(404, { "content-type": "text/plain", ...more }).end("There is no such file.\n");
     }
   });
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));

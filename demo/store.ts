@@ -15,6 +15,7 @@ export class Store {
   own = false;
   searched: Searched | undefined;
   private readonly listeners: ((changed: Setting) => void)[] = [];
+  private later: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly client: Client) {
     this.setting = fromHash(location.hash);
@@ -31,23 +32,19 @@ export class Store {
   }
 
   change(patch: Partial<Setting>): void {
-    const next = { ...this.setting, ...patch };
+    const next = this.known({ ...this.setting, ...patch });
     const isNew = next.ratios !== this.setting.ratios;
     const fits = typeof next.ratios === "string" || isNew || this.isFor(next, this.setting);
     this.setting = fits ? next : { ...next, ratios: "auto" };
     this.remember();
-    history.replaceState(undefined, "", `#${toHash(this.setting)}`);
+    this.address();
     this.tell();
   }
 
   take(model: ModelInfo, own: boolean): void {
     this.model = model;
     this.own = own;
-    const { label } = this.setting;
-    const patch: Partial<Setting> = {};
-    if (label !== "all" && label >= model.labels) Object.assign(patch, { label: "all" });
-    if (model.labels === 0) Object.assign(patch, { guidance: 1 });
-    this.change(patch);
+    this.change({});
   }
 
   /** Drops ratios of another network. */
@@ -64,6 +61,27 @@ export class Store {
   /** Returns the ratios that were searched for the setting, if there are any. */
   get fitting(): readonly number[] | undefined {
     return this.searched !== undefined && this.isFor(this.setting, this.searched) ? this.searched.ratios : undefined;
+  }
+
+  /** Returns a setting that the network knows: with a label that it has, and no guidance where it has none. */
+  private known(setting: Setting): Setting {
+    if (this.model === undefined) return setting;
+    const { labels } = this.model;
+    const label = setting.label !== "all" && setting.label >= labels ? "all" : setting.label;
+    return { ...setting, label, guidance: labels === 0 ? 1 : setting.guidance };
+  }
+
+  /** Puts the setting into the page's address. */
+  private address(): void {
+    clearTimeout(this.later);
+    const hash = `#${toHash(this.setting)}`;
+    if (hash === location.hash) return;
+    try {
+      history.replaceState(undefined, "", hash);
+    } catch {
+      // Safari throws after a hundred changes in ten seconds, as a slider makes them.
+      this.later = setTimeout(() => this.address(), 1000);
+    }
   }
 
   /** Ratios that came with an address are as good as found. */

@@ -41,7 +41,7 @@ scope.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   url.hash = "";
   url.search = "";
-  if (url.href === base) url.href = new URL("index.html", base).href;
+  if (url.href === new URL("index.html", base).href) url.href = base;
   if (request.method !== "GET" || !urls.has(url.href)) return;
   const answer = async () => {
     const cache = await caches.open(name);

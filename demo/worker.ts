@@ -24,32 +24,49 @@ ort.env.wasm.wasmPaths = { wasm: new URL(ORT_WASM, location.href).href };
 // What goes wrong is thrown, and shown on the page.
 ort.env.logLevel = "fatal";
 
-// The bundled network starts to load before the page asks for it.
+// The runtime is fetched and compiled while the network is on its way: ready for a model, it refuses this one.
+ort.InferenceSession.create(new Uint8Array(1)).catch(() => {});
+
 const load = (source: Source) => loadModel({ ort, folder: folderOf(source) });
-const bundled = load({ kind: "bundled" });
-// Whoever asks for it hears what went wrong.
-bundled.catch(() => {});
-let current: Promise<LoadedModel> = bundled;
+let known: Promise<LoadedModel> | undefined;
+
+/** Returns the bundled network, which stays: the visitor may go back to it. A load that failed is tried again. */
+function bundled(): Promise<LoadedModel> {
+  known ??= load({ kind: "bundled" });
+  known.catch(() => {
+    known = undefined;
+  });
+  return known;
+}
+// It starts to load before the page asks for it.
+void bundled();
+
+let current: LoadedModel | undefined;
+let currentIsBundled = false;
 
 /** Networks that were replaced; what runs in them ends before they go. */
 const retired = new Set<LoadedModel>();
 
-/** Takes another network; if it is no good, the one before stays. */
+/** Takes another network; if it is no good, or another was asked for meanwhile, the one before stays. */
 async function change(source: Source, signal: AbortSignal): Promise<ModelInfo> {
-  const model = await (source.kind === "bundled" ? bundled : load(source));
+  const isBundled = source.kind === "bundled";
+  const model = await (isBundled ? bundled() : load(source));
   const { shape, labels } = model;
   const isPicture = shape.length === 3 && (shape[0] === 1 || shape[0] === 3);
   if (!isPicture || signal.aborted) {
-    if (model !== (await bundled.catch(() => undefined))) await model.dispose();
+    if (!isBundled) await model.dispose();
     signal.throwIfAborted();
     throw new RangeError(`samples of shape [${shape.join(", ")}] are no pictures of 1 or 3 channels`);
   }
-  const before = await current.catch(() => undefined);
-  current = Promise.resolve(model);
-  // The bundled one is kept: the visitor may go back to it.
-  if (before !== undefined && before !== model && before !== (await bundled.catch(() => undefined)))
-    retired.add(before);
+  if (current !== undefined && !currentIsBundled) retired.add(current);
+  current = model;
+  currentIsBundled = isBundled;
   return { shape, labels, hash: model.hash() };
+}
+
+function network(): LoadedModel {
+  if (current === undefined) throw new Error("there is no network yet");
+  return current;
 }
 
 type Tell = (event: unknown) => void;
@@ -57,9 +74,9 @@ type Tell = (event: unknown) => void;
 const jobs: { [K in keyof Jobs]: (input: never, tell: Tell, signal: AbortSignal) => Promise<Jobs[K]["output"]> } = {
   load: (source: Source, _, signal) => change(source, signal),
   bits: solverBits,
-  sample: async (setting: Setting, tell, signal) => drawPictures(await current, setting, tell, signal),
-  compare: async (input: CompareInput, tell, signal) => compare(await current, input, tell, signal),
-  search: async (input: Jobs["search"]["input"], tell, signal) => search(await current, input, tell, signal),
+  sample: async (setting: Setting, tell, signal) => drawPictures(network(), setting, tell, signal),
+  compare: async (input: CompareInput, tell, signal) => compare(network(), input, tell, signal),
+  search: async (input: Jobs["search"]["input"], tell, signal) => search(network(), input, tell, signal),
 };
 
 const running = new Map<number, AbortController>();
