@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // @ts-check
 // Text to image on the command line. node examples/text-to-image/node.js --help
-import { open, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { decode, encode } from "fast-png";
+import { naming } from "./files.js";
 import { openPipeline } from "./pipeline.js";
 
 const help = `node examples/text-to-image/node.js --model FOLDER --prompt TEXT [options]
@@ -99,7 +100,8 @@ async function readWhole(path) {
 
 /** Returns the picture in a PNG file, without its alpha channel. @param {string} path */
 async function readPicture(path) {
-  const png = decode(await readFile(path));
+  const bytes = await readFile(path);
+  const png = naming(path, () => decode(bytes));
   if (png.depth !== 8 || png.palette !== undefined) throw new Error(`"${path}": expected 8 bits a channel, no palette`);
   const { width, height, channels } = png;
   const data = new Uint8Array(3 * width * height);
@@ -107,6 +109,15 @@ async function readPicture(path) {
     for (let c = 0; c < 3; c++) data[3 * i + c] = png.data[channels * i + (channels < 3 ? 0 : c)] ?? 0;
   }
   return { width, height, data };
+}
+
+/** Refuses a file that could not be written after the run. @param {string} out */
+async function checkOut(out) {
+  const isFolder = async (/** @type {string} */ path) =>
+    (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  if (await isFolder(out)) throw new UsageError(`--out: expected a file, got the folder ${JSON.stringify(out)}`);
+  if (!(await isFolder(dirname(out))))
+    throw new UsageError(`--out: there is no folder ${JSON.stringify(dirname(out))}`);
 }
 
 /** @param {string} out @param {import("./pictures.js").Picture[]} pictures */
@@ -123,6 +134,7 @@ async function main(signal) {
   if (args.help) return console.log(help);
   const { model, prompt, negative, out } = args;
   if (model === undefined || prompt === undefined) throw new UsageError("--model and --prompt are needed; see --help");
+  await checkOut(out);
   const ort = await import(args.ort);
   if (args.ort.startsWith("onnxruntime-web")) ort.env.wasm.numThreads = number("threads", args.threads);
   const pipeline = await openPipeline({

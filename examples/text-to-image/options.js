@@ -39,10 +39,13 @@ const known =
  * @param {{ side: number, multiple: number }} size the usual side of a picture, and what a side must be a multiple of
  */
 export function check(options, { side, multiple }) {
+  if (typeof options !== "object" || options === null) throw new TypeError('"options": expected an object');
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw new TypeError(`"${name}": unknown option; known: ${known.join(", ")}`);
   }
-  const { steps = 25, guidanceScale = 7.5, eta = 0, image, previewEvery = 0, seed = 0 } = options;
+  const { steps = 25, guidanceScale = 7.5, eta = 0, previewEvery = 0, seed = 0 } = options;
+  const image = options.image ?? undefined;
+  const { guidanceRescale = 0, guidanceInterval = [0, Infinity] } = options;
   const prompts = texts("prompt", options.prompt);
   const guided = guidanceScale > 1;
   const given = options.negativePrompt === undefined ? undefined : texts("negativePrompt", options.negativePrompt);
@@ -55,7 +58,13 @@ export function check(options, { side, multiple }) {
   number("steps", steps, "an integer ≥ 1", (v) => Number.isInteger(v) && v >= 1);
   number("guidanceScale", guidanceScale, "a finite number", Number.isFinite);
   number("eta", eta, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  number("guidanceRescale", guidanceRescale, "a number from 0 to 1", (v) => v >= 0 && v <= 1);
+  const [low, high] = guidanceInterval;
+  if (guidanceInterval.length !== 2 || !(low >= 0 && high > low))
+    throw new RangeError('"guidanceInterval": expected two noise levels sigma/alpha, 0 ≤ low < high');
   number("previewEvery", previewEvery, "an integer ≥ 0", (v) => Number.isInteger(v) && v >= 0);
+  if (typeof seed !== "number" && !Array.isArray(seed))
+    throw new TypeError('"seed": expected a number, or a list of numbers');
   const seeds = typeof seed === "number" ? seed : Array.from(seed);
   if (typeof seeds !== "number" && seeds.length !== prompts.length) {
     throw new RangeError(`"seed": expected one, or one for each of ${prompts.length} prompts, got ${seeds.length}`);
@@ -66,6 +75,10 @@ export function check(options, { side, multiple }) {
   }
   if (image !== undefined && (image.width !== width || image.height !== height)) {
     throw new RangeError(`"image": expected ${width} × ${height} pixels, got ${image.width} × ${image.height}`);
+  }
+  if (image !== undefined && image.data?.length !== 3 * width * height) {
+    const got = image.data === undefined ? "none" : image.data.length;
+    throw new RangeError(`"image.data": expected ${3 * width * height} bytes, got ${got}`);
   }
   if (image === undefined && options.strength !== undefined) {
     throw new TypeError('"strength": without use where no "image" is given');
@@ -94,7 +107,7 @@ export function check(options, { side, multiple }) {
  * @returns {string[]}
  */
 function texts(name, value) {
-  const list = Array.isArray(value) ? value : [value];
+  const list = Array.isArray(value) ? Array.from(value) : [value];
   if (list.length > 0 && list.every((text) => typeof text === "string")) return list;
   throw new TypeError(`"${name}": expected a text, or a list of texts`);
 }

@@ -83,7 +83,10 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
     graphs.set(name, graph);
     try {
       await turn();
-      return await work(graph);
+      const made = await work(graph);
+      // Before the next graph is loaded, which may take long.
+      await turn();
+      return made;
     } finally {
       if (release === "phase") await close(name);
     }
@@ -214,7 +217,13 @@ export async function openPipeline({ ort, read, executionProviders = ["wasm"], r
       shape: [prompts.length, vae.channels, height / vae.factor, width / vae.factor],
       draw: (/** @type {number[]} */ shape) => randnTensor(shape, generators),
       tell: (/** @type {import("./options.js").Progress} */ progress) => o.onProgress?.(progress),
-      warnings: scheduler.ignored.map((name) => `${scheduler.className} ignores "${name}"`),
+      warnings: [
+        ...scheduler.ignored.map((name) => `${scheduler.className} ignores "${name}"`),
+        // diffusers drops what is no argument of the class, and says nothing.
+        ...Object.keys(o.schedulerConfig ?? {})
+          .filter((name) => !Object.hasOwn(scheduler.config, name))
+          .map((name) => `${scheduler.className} has no argument "${name}"`),
+      ],
     };
     const embeddings = await text(run);
     const clean = image === undefined ? undefined : await imageLatents(run, image);

@@ -2,6 +2,7 @@
 // The VAE: pictures to latents and back. Its two halves are graphs of their own.
 import { openGraph } from "./graph.js";
 import { fromPicture, toPicture } from "./pictures.js";
+import { turn } from "./turn.js";
 
 /**
  * @typedef {import("./pictures.js").Picture} Picture
@@ -52,6 +53,7 @@ export async function decode(decoder, { scale, shift }, latents, [batch = 0, ...
   const size = latents.length / batch;
   const decoded = [];
   for (let i = 0; i < batch; i++) {
+    if (i > 0) await turn();
     signal?.throwIfAborted();
     const data = latents.slice(i * size, (i + 1) * size).map((value) => value / scale + shift);
     const [output] = await decoder.run({ latent_sample: { data, dims: [1, ...item] } }, ["sample"]);

@@ -64,6 +64,15 @@ it("says what went wrong, by exit code and in one line", async () => {
   expect(missing.err).toMatch(/^"model_index.json": cannot be read: ENOENT[^\n]*\n$/);
   const wrong = await start(["--model", modelFolder, "--prompt", "a", "--width", "30"]);
   expect(wrong).toMatchObject({ code: 1, err: '"width": expected a multiple of 4, got 30\n', files: [] });
+  const plain = ["--model", modelFolder, "--prompt", "a"];
+  const folder = await start([...plain, "--out", "nowhere/picture.png"]);
+  expect(folder).toMatchObject({ code: 2, err: '--out: there is no folder "nowhere"\n' });
+  expect(await start([...plain, "--out", "."])).toMatchObject({
+    code: 2,
+    err: '--out: expected a file, got the folder "."\n',
+  });
+  const image = await start([...plain, "--image", command]);
+  expect(image).toMatchObject({ code: 1, err: `"${command}": wrong PNG signature\n` });
   expect((await start(["--help"])).out).toMatch(/--low-memory/);
 });
 

@@ -100,6 +100,20 @@ describe("an abort", () => {
     expect(calls).toEqual([]);
   });
 
+  it("while the image is encoded is heard before the next graph is loaded", async () => {
+    const { pipeline, lives } = await open();
+    const controller = new AbortController();
+    const onProgress: Options["onProgress"] = ({ phase, doing }) => {
+      // As a signal of the process: heard in the next turn of the event loop.
+      if (phase === "image" && doing === "run") setImmediate(() => controller.abort());
+    };
+    const image = picture(reference.inputPicture.file);
+    const { width, height } = image;
+    const options = { ...wish, image, width, height, signal: controller.signal, onProgress };
+    await expect(pipeline.generate(options)).rejects.toThrow(/abort/i);
+    expect(lives).toEqual([`open ${names.text}`, `open ${names.encoder}`]);
+  });
+
   it("in the run makes no further call, and leaves the pipeline usable", async () => {
     const { pipeline, unet } = await open();
     const controller = new AbortController();
@@ -167,6 +181,12 @@ describe("runs", () => {
     expect(warnings).toEqual([expect.stringMatching(/^only 77 of 92 tokens are read of "lake lake/)]);
     expect((await pipeline.generate(wish)).warnings).toEqual([]);
   });
+
+  it("say which arguments the scheduler does not have, which diffusers drops in silence", async () => {
+    const { pipeline } = await open();
+    const { warnings } = await pipeline.generate({ ...wish, schedulerConfig: { use_karas_sigmas: true } });
+    expect(warnings).toEqual(['DDIMScheduler has no argument "use_karas_sigmas"']);
+  });
 });
 
 describe("options", () => {
@@ -180,6 +200,11 @@ describe("options", () => {
     [{ width: 30 }, '"width": expected a multiple of 4, got 30'],
     [{ guidanceScale: 1, negativePrompt: "b" }, '"negativePrompt": without use where "guidanceScale" is 1 or less'],
     [{ negativePrompt: ["a", "b"] }, '"negativePrompt": expected one text, or one for each of 1 prompts'],
+    [{ seed: "7" }, '"seed": expected a number, or a list of numbers'],
+    [{ guidanceRescale: 3 }, '"guidanceRescale": expected a number from 0 to 1, got 3'],
+    [{ guidanceInterval: [1] }, '"guidanceInterval": expected two noise levels sigma/alpha, 0 ≤ low < high'],
+    [{ guidanceInterval: [3, 1] }, '"guidanceInterval": expected two noise levels sigma/alpha, 0 ≤ low < high'],
+    [{ image: { width: 32, height: 32, data: new Uint8Array(5) } }, '"image.data": expected 3072 bytes, got 5'],
     [{ seed: [1, 2] }, '"seed": expected one, or one for each of 1 prompts, got 2'],
     [{ strength: 0.5 }, '"strength": without use where no "image" is given'],
     [
