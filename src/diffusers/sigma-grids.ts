@@ -1,16 +1,22 @@
 // Grids of sigmas that reshape a scheduler's own. A configuration's sigma_min and sigma_max decide their ends in every class, also in
 // those that have no such argument (diffusers looks into the stored configuration).
+import * as check from "../check.ts";
 import { wasm } from "../wasm/module.ts";
 import { linspace } from "./arithmetic.ts";
-import type { Config } from "./defaults.ts";
+import type { Config, Json } from "./defaults.ts";
 
 /** First and last sigma, noise to data. */
 export type Ends = readonly [first: number, last: number];
 
-/** Returns the ends of a reshaped grid: those of the stored configuration, else the given ones. */
+/**
+ * Returns the ends of a reshaped grid: those of the stored configuration, else the given ones.
+ * @throws TypeError, RangeError for ends that are there and no finite numbers.
+ */
 export function endsOf(stored: Config, [first, last]: Ends): Ends {
   const { sigma_max: high, sigma_min: low } = stored;
-  return [typeof high === "number" ? high : first, typeof low === "number" ? low : last];
+  const end = (name: string, value: Json | undefined, own: number) =>
+    value === undefined || value === null ? own : check.finite(name, value);
+  return [end("sigma_max", high, first), end("sigma_min", low, last)];
 }
 
 /** Returns `steps` sigmas equidistant in sigma^(1/rho) (Karras et al. 2022, arXiv 2206.00364, equation 5). */

@@ -152,8 +152,7 @@ function countOf(request: TimetableRequest, grid: string | undefined): number {
 /** Returns the spaced timesteps, from the first one whose lambda is not below `lambda_min_clipped`. */
 function spacedTimesteps(config: Config, steps: number, { alphasCumprod, round }: NoiseTables): number[] {
   // The class without the argument spaces them linearly.
-  const { timestep_spacing: spacing = "linspace", steps_offset: offset = 0, lambda_min_clipped: clip } = config;
-  if (spacing === "leading") check.integer("steps_offset", offset, Number.MIN_SAFE_INTEGER);
+  const { timestep_spacing: spacing = "linspace", lambda_min_clipped: clip } = config;
   let trainSteps = config.num_train_timesteps as number;
   if (clip !== undefined) {
     const least = round(check.number("lambda_min_clipped", clip, "a number", () => true));

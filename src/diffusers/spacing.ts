@@ -5,10 +5,12 @@ import { arangeDown, linspace } from "./arithmetic.ts";
 import type { Config } from "./defaults.ts";
 import type { TimetableRequest } from "./row.ts";
 
-/** Returns the timesteps that end at 0 or `steps_offset`, noise to data: `steps` of them from `steps` + 1 (multistep classes), or all. */
-function spaced(config: Config, steps: number, extra: 0 | 1, trainSteps: number): number[] {
+/**
+ * Returns the timesteps that end at 0 or `steps_offset`, noise to data: `steps` of them from `steps` + 1 (multistep classes), or all.
+ * @param fractional whether timesteps may be no integers
+ */
+function spaced(config: Config, steps: number, extra: 0 | 1, trainSteps: number, fractional = false): number[] {
   const names = ["linspace", "leading", "trailing"] as const;
-  const offset = (config.steps_offset ?? 0) as number;
   switch (check.oneOf("timestep_spacing", config.timestep_spacing, names)) {
     case "linspace":
       return linspace(0, trainSteps - 1, steps + extra)
@@ -16,6 +18,10 @@ function spaced(config: Config, steps: number, extra: 0 | 1, trainSteps: number)
         .slice(0, steps);
     case "leading": {
       const ratio = Math.floor(trainSteps / (steps + extra));
+      const kind = fractional ? "a finite number" : "an integer";
+      const offset = check.number("steps_offset", config.steps_offset, kind, (v) =>
+        fractional ? Number.isFinite(v) : Number.isInteger(v),
+      );
       return Array.from({ length: steps }, (_, i) => (steps - 1 - i + extra) * ratio + offset);
     }
     case "trailing":
@@ -30,7 +36,7 @@ export function denseTimesteps(config: Config, steps: number): number[] {
 
 /** Returns the timesteps of Euler and its like, fractional where they are spaced linearly. */
 export function fractionalTimesteps(config: Config, steps: number): number[] {
-  return spaced(config, steps, 0, config.num_train_timesteps as number);
+  return spaced(config, steps, 0, config.num_train_timesteps as number, true);
 }
 
 /** Returns the integer timesteps of the multistep classes, which leave out the last of steps + 1. */

@@ -40,7 +40,8 @@ export function discreteLevels(
     sigma: Math.sqrt(1 - ab),
     told: timestep,
   });
-  const whole = final === undefined ? truth(config.set_alpha_to_one ?? true) : final === 1;
+  const { set_alpha_to_one: toOne = true } = config;
+  const whole = final === undefined ? truth(toOne) : final === 1;
   const last = whole ? 1 : (alphasCumprod[0] as number);
   const ends = timesteps
     .map((timestep, i) => target(timestep, i))

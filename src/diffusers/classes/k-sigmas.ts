@@ -36,7 +36,6 @@ export function kTimetable(
   let told: readonly number[] = [];
   let sigmas: readonly number[] = [];
   if (request.sigmas === undefined) {
-    if (config.timestep_spacing === "leading") check.finite("steps_offset", config.steps_offset);
     const { timesteps } = request;
     told = timesteps
       ? givenTimesteps(timesteps, config.num_train_timesteps as number)
@@ -45,14 +44,15 @@ export function kTimetable(
     // One sigma more than timesteps: a run of as many steps ends before the last.
     const logLinear = () => torchLinspace(logs.at(-1) as number, logs[0] as number, count + 1, round).map(exp);
     const exp = (log: number) => round(wasm().exp(log));
-    const kind = check.oneOf("interpolation_type", config.interpolation_type ?? "linear", ["linear", "log_linear"]);
+    const { interpolation_type: interpolation = "linear", final_sigmas_type: end = "zero" } = config;
+    const kind = check.oneOf("interpolation_type", interpolation, ["linear", "log_linear"]);
     sigmas = kind === "log_linear" ? logLinear() : told.map((t) => interpolate(table, t));
     if (reshape !== undefined) {
       sigmas = reshape.sigmas([sigmas[0] as number, sigmas.at(-1) as number], count);
       told = sigmas.map(toTimestep);
       if (rule.second === "middle" && reshape.name === "use_karras_sigmas") told = told.map(roundHalfEven);
     }
-    const final = check.oneOf("final_sigmas_type", config.final_sigmas_type ?? "zero", ["zero", "sigma_min"]);
+    const final = check.oneOf("final_sigmas_type", end, ["zero", "sigma_min"]);
     sigmas = [...sigmas, final === "zero" ? 0 : (table[0] as number)].map(round);
   } else {
     sigmas = Array.from(check.numbers("sigmas", request.sigmas), round);

@@ -18,7 +18,12 @@ export const saSolver: ClassRow = {
       roundsLevels: data,
     });
   },
-  method({ config }, _step, { timesteps }, from) {
+  method({ config }, _step, { timesteps, levels }, from) {
+    if (levels.at(-1)?.sigma === 0) {
+      const key = Array.isArray(config.trained_betas) ? "trained_betas" : "beta_start";
+      const remedy = "a first beta of 0 leaves no noise at the end, where diffusers has infinities times 0";
+      check.wrongValue(key, "a first beta > 0", config[key], remedy);
+    }
     if (config.tau_func !== null) check.wrongValue("tau_func", "null", config.tau_func);
     const data = config.algorithm_type === "data_prediction";
     if (!data) checkNoisePrediction(config, "data_prediction");

@@ -5,14 +5,16 @@ import type { Config } from "../defaults.ts";
 import type { Method } from "../row.ts";
 
 /**
- * Returns the thresholding of a configuration: dynamic, whose quantile diffusers clamps to 1 … sample_max_value, wins over
+ * Returns the thresholding of a configuration: dynamic, whose quantile diffusers clamps to 1 … sample_max_value (null: no end), wins over
  * `clip_sample`, which clamps to ± clip_sample_range.
  * @throws TypeError, RangeError for what no state can be clamped to.
  */
 export function thresholdingOf(config: Config): Pick<Method, "thresholding"> {
   if (truth(config.thresholding)) {
     const ratio = check.share("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
-    return { thresholding: { ratio, maxValue: 1, limit: check.positive("sample_max_value", config.sample_max_value) } };
+    const { sample_max_value: most } = config;
+    const limit = most === null ? {} : { limit: check.positive("sample_max_value", most) };
+    return { thresholding: { ratio, maxValue: 1, ...limit } };
   }
   if (!truth(config.clip_sample)) return {};
   const range = check.positive("clip_sample_range", config.clip_sample_range);
