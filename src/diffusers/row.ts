@@ -76,9 +76,9 @@ export interface ClassRow {
   readonly stepTakes: readonly (keyof StepRequest)[];
   /** Whether image to image rounds the number of steps that it leaves out down, instead of that of the steps it makes. */
   readonly roundsSkipped?: true;
-  /** Checks what the constructor does not. */
+  /** Returns the timetable of a request. @throws TypeError, RangeError also for what the constructor does not look at. */
   timetable(settings: Settings, request: TimetableRequest, tables: TablePrecision): Timetable;
-  /** `from` is the step that a run starts with. */
+  /** Returns the solver with its options for a run that starts with step `from`. @throws TypeError, RangeError. */
   method(
     settings: Settings,
     request: StepRequest & TimetableRequest & { tables?: TablePrecision },

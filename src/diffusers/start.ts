@@ -29,7 +29,7 @@ export interface SchedulerRun {
    * @param noise standard normals, where the step draws
    */
   step(output: Float32Array, x: Float32Array, noise?: Float32Array): SchedulerStep;
-  /** Returns the state of clean data `x0` at the noise level of this run's first call, or of call `index` of it. */
+  /** Returns the state of clean data `x0` at the noise level of the next call, in a new run the first one, or of call `index`. */
   addNoise(x0: Float32Array, noise: Float32Array, index?: number): Float32Array;
   /** Gives the memory of an unfinished run back. */
   dispose(): void;

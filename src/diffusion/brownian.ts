@@ -27,7 +27,7 @@ export interface BrownianOptions {
  * normals in the path's shape, row-major, independent for intervals that do not overlap.
  *
  * `stepNoise: (draw) => noise(sigmas[draw - 1], sigmas[draw])` gives a solver that draws once a step the same path at any number of steps.
- * Whatever was asked before, the same times give the same bits. An increment costs up to 59 draws of the shape.
+ * Whatever was asked before, the same times give the same bits. An increment costs up to 60 draws of the shape.
  *
  * The normals are those of generator "philox": draw 2^30 is z₀, draws 2^l … 2^(l + 1) − 1 belong to the 2^l intervals of level l, in
  * the order in which they lie from `from` to `to`; draw 0, a run's initial noise, is not used.

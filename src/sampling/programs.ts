@@ -5,8 +5,8 @@ import type { Plan } from "../plan/plan.ts";
 import type { Guidance, Observe, Program } from "../plan/program.ts";
 
 // The newest program of each plan. Plans are made once and run often, and lowering takes longer than all else on the host that a step
-// of a small tensor needs. Machines write coefficients into tables of their own, so programs stay as
-// they are. Predictions of the user's own are functions that may come to answer differently; those are lowered every time.
+// of a small tensor needs. Machines write coefficients into tables of their own, so programs stay as they are. Predictions of the
+// user's own are functions that may come to answer differently; those are lowered every time, and so is guidance that changes.
 const programs = new WeakMap<Plan, { prediction: string; scale: number; observe: Observe; program: Program }>();
 
 /** Returns the program of a plan: the one of the last time, if that was lowered alike. */

@@ -5,6 +5,15 @@ import { denseTimesteps } from "../spacing.ts";
 import { discreteLevels, integerTimesteps } from "./discrete.ts";
 import { thresholdingOf } from "./thresholding.ts";
 
+const variances = ["fixed_small", "fixed_small_log", "fixed_large"];
+
+/** The other variances, and why not. */
+const refused: Readonly<Record<string, string>> = {
+  learned: "the network's variance channels are not used here",
+  learned_range: "the network's variance channels are not used here",
+  fixed_large_log: "diffusers takes the root of a logarithm, which is negative",
+};
+
 export const ddpm: ClassRow = {
   takes: ["timesteps"],
   stepTakes: [],
@@ -17,17 +26,8 @@ export const ddpm: ClassRow = {
     return discreteLevels(config, tables, timesteps, (t, i) => timesteps[i + 1] ?? Math.min(t - 1, -1));
   },
   method({ config }, _, { timesteps }) {
-    const type = check.oneOf("variance_type", config.variance_type, [
-      ...(["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"] as const),
-    ]);
-    if (type === "learned" || type === "learned_range") {
-      const remedy = "the network's variance channels are not used here";
-      check.wrongValue("variance_type", '"fixed_small", "fixed_small_log" or "fixed_large"', type, remedy);
-    }
-    if (type === "fixed_large_log") {
-      const remedy = "diffusers takes the root of a logarithm, which is negative";
-      check.wrongValue("variance_type", '"fixed_small", "fixed_small_log" or "fixed_large"', type, remedy);
-    }
+    const type = check.oneOf("variance_type", config.variance_type, [...variances, ...Object.keys(refused)]);
+    if (type in refused) check.wrongValue("variance_type", `one of ${variances.join(", ")}`, type, refused[type]);
     const posterior = {
       ...(type === "fixed_large" && { variance: "large" as const }),
       ...((timesteps.at(-1) as number) <= 0 && { lastDraw: false }),
