@@ -48,6 +48,20 @@ describe("a scheduler's plan", () => {
     expect(() => level({ tables: "half" }, {})).toThrow('"tables": expected one of "float32", "float64", got "half"');
   });
 
+  for (const c of firstOf) {
+    it(`of ${c.class} has a schedule whose times between the grid's are those of their lambda`, () => {
+      const { schedule } = schedulerFromConfig(c.config, { className: c.class }).plan(optionsOf(c, "float32")).options;
+      const middle = Math.max(schedule.lambda(schedule.tMax), -4) + 1.7;
+      for (const lambda of [middle, middle + 0.3, middle + 1]) {
+        const t = schedule.time(lambda);
+        const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
+        // alpha of EDM and k-diffusion is 1; nothing in between is rounded like a table.
+        expect(Math.abs(Math.log(alpha / sigma) - lambda)).toBeLessThan(1e-9);
+        expect(Math.abs(schedule.lambda(t) - lambda)).toBeLessThan(1e-9);
+      }
+    });
+  }
+
   it("of a multistep class takes compensation ratios, and 1 changes nothing that matters", async () => {
     const scheduler = schedulerFromConfig({ _class_name: "UniPCMultistepScheduler", beta_schedule: "scaled_linear" });
     const plan = scheduler.plan({ steps: 5 });

@@ -1,6 +1,7 @@
 // Timetables of the classes that work with alphas_cumprod at integer timesteps. Time n/M is training timestep n − 1, as in vpDiscrete.
 import * as check from "../../check.ts";
 import { wasm } from "../../wasm/module.ts";
+import { interpolate } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
 import type { Config } from "../defaults.ts";
 import type { Timetable, TimetableRequest } from "../row.ts";
@@ -56,10 +57,18 @@ export function discreteLevels(
     schedule: (from) =>
       tableSchedule("diffusers-discrete", levels.slice(from), {
         at: (t) => {
-          const timestep = Math.round(t * count) - 1;
+          const [exact, timestep] = [t * count - 1, Math.round(t * count) - 1];
+          // Rounding may have moved the time of an entry; between entries alphas_cumprod is linear.
+          if (Math.abs(exact - timestep) > 1e-6) return level(exact, interpolate(alphasCumprod, exact));
           return level(timestep, timestep < 0 ? last : signal(timestep));
         },
-        time: (lambda) => wasm().exp(-lambda),
+        time: (lambda) => {
+          const ab = 1 / (1 + wasm().exp(-2 * lambda));
+          const n = alphasCumprod.findIndex((entry) => entry <= ab);
+          if (n <= 0) return n < 0 ? 1 : 1 / count;
+          const [above, below] = [alphasCumprod[n - 1] as number, alphasCumprod[n] as number];
+          return (n + (above - ab) / (above - below)) / count;
+        },
       }),
   };
 }

@@ -5,7 +5,7 @@ import { torchLinspace } from "../arithmetic.ts";
 import { truth } from "../construct.ts";
 import type { ClassRow } from "../row.ts";
 import { denseTimesteps } from "../spacing.ts";
-import { betweenSigmas, type Level, tableSchedule } from "../table-schedule.ts";
+import { type Level, tableSchedule } from "../table-schedule.ts";
 import { rounding } from "../tables.ts";
 import { discreteLevels } from "./discrete.ts";
 
@@ -71,6 +71,8 @@ export const pndm: ClassRow = {
   },
 };
 
+const quarter = (turn: number) => wasm().sin((turn * Math.PI) / 2);
+
 export const ipndm: ClassRow = {
   prediction: "v_prediction",
   takes: [],
@@ -100,12 +102,12 @@ export const ipndm: ClassRow = {
       sigmas: undefined,
       initNoiseSigma: 1,
       levels,
+      // Time is the angle between signal and noise, in quarter turns.
       schedule: (from) =>
-        tableSchedule(
-          "diffusers-ipndm",
-          levels.slice(from),
-          betweenSigmas("vp", (s) => s),
-        ),
+        tableSchedule("diffusers-ipndm", levels.slice(from), {
+          at: (t) => ({ t, alpha: quarter(1 - t), sigma: quarter(t), told: t }),
+          time: (lambda) => (2 / Math.PI) * wasm().atan2(wasm().exp(-lambda), 1),
+        }),
     };
   },
   method: () => ({ solver: "pndm", start: "none", lowerOrderFinal: false, departures: { blind: true } }),
