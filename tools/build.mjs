@@ -1,7 +1,7 @@
 // Builds everything the package ships: the WebAssembly module, its bytes as a TypeScript module, the bundles, the types.
 // `node tools/build.mjs wasm` stops after the module; the tests need no more than that.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -79,6 +79,8 @@ async function buildBundles() {
     minify: true,
     metafile: true,
   });
+  // npx sets this where it makes its link, and not again after another build.
+  chmodSync("dist/cli.js", 0o755);
   writeFileSync("THIRD-PARTY-NOTICES", notices({ "dist/cli.js": cli.metafile, "dist/cli-plot.js": plot.metafile }));
   const tsc = join("node_modules", "typescript", "bin", "tsc");
   execFileSync(process.execPath, [tsc, "--project", "tsconfig.types.json"], { stdio: "inherit" });

@@ -13,6 +13,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -58,6 +59,10 @@ function start(args: readonly string[], onStderr?: (kill: () => void) => void, f
   });
 }
 
+test("the build leaves a program that npx can start a second time", () => {
+  expect(statSync(cli).mode & 0o100).toBe(0o100);
+});
+
 describe("a command line that is wrong ends with 2 and says what is right", () => {
   test.each<[string[], RegExp]>([
     [[], /expected a command; commands: sample, search, fit, compare, info/],
@@ -85,7 +90,7 @@ describe("a command line that is wrong ends with 2 and says what is right", () =
       /--solver: .*, got "Euler Beta"; not supported: createPlan has no such spacing/,
     ],
     [["sample", "extra"], /extra/],
-    [["info", "--solver", "oiler"], /"solver": expected one of/],
+    [["info", "--solver", "oiler"], /--solver: expected the name of a sampler, .*got "oiler"/],
     [["info", "--count", "3"], /'--count'/],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await start(args);
