@@ -96,7 +96,7 @@ export async function runFit(argv: readonly string[]): Promise<void> {
   const open =
     "the files leave the rest open, and between their settings the model may be far off; fit more, or lower --degrees";
   const lines = [
-    `a model of ${observed.length} searches in ${out}`,
+    `a model of ${observed.length} search${observed.length === 1 ? "" : "es"} in ${out}`,
     `rank ${rank} of ${unknowns}${rank < unknowns ? `: ${open}` : ""}`,
     `residuals of the ratios: rms ${residuals.rms.toExponential(2)}, max ${residuals.max.toExponential(2)} (step ${residuals.at.step} of "${residuals.at.file}")`,
     `range: ${range.steps[0]} to ${range.steps[1]} steps, guidance ${range.guidanceScale[0]} to ${range.guidanceScale[1]}`,

@@ -9,6 +9,7 @@ import { libraryVersion } from "../version.ts";
 import { wasmHex } from "../wasm/bytes.ts";
 import { wasm } from "../wasm/module.ts";
 import { hasWebGpu, loadOrt, modelFolder } from "./runtime.ts";
+import { readSolver } from "./solver.ts";
 import { blameUsage, parse, readInteger } from "./usage.ts";
 
 const defaults = { model: "", solver: "unipc", steps: "5" };
@@ -16,7 +17,7 @@ const defaults = { model: "", solver: "unipc", steps: "5" };
 export const infoHelp = `dc-solver info: runtime, providers, WebAssembly, model card, and the plan of a configuration with its coefficients
 
   --model DIR     model folder (the bundled digits)
-  --solver NAME   (${defaults.solver})
+  --solver NAME   (${defaults.solver}); others as for "dc-solver sample"
   --steps N       (${defaults.steps})
   --json          everything as JSON on stdout
   --help`;
@@ -116,10 +117,11 @@ export async function runInfo(argv: readonly string[]): Promise<void> {
   if (on.has("help")) return void process.stdout.write(`${infoHelp}\n`);
   const steps = readInteger("steps", text.steps, 1);
   const { solver = "" } = text;
+  const solverOptions = readSolver("solver", solver);
   const folder = modelFolder(text.model);
   const config = await readConfig(reader(folder));
   const { schedule } = config;
-  const plan = blameUsage(() => createPlan({ schedule, solver, steps }));
+  const plan = blameUsage(() => createPlan({ schedule, ...solverOptions, steps }));
   const [card, ort, ratios] = await Promise.all([modelCard(folder), onnxRuntime(), ratioLines(folder)]);
   const module = webAssembly();
   const model = { folder, card, shape: config.shape, labels: config.labels, prediction: config.prediction };

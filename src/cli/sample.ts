@@ -125,6 +125,7 @@ export async function runSample(argv: readonly string[], signal: AbortSignal): P
 
 interface Report {
   solver: string;
+  ratios: readonly number[] | null;
   nfe: number;
   modelSeconds: number;
   solverSeconds: number;
@@ -134,6 +135,7 @@ interface Report {
 }
 
 function report(asJson: boolean, r: Report): void {
-  const text = `${r.solver}: nfe ${r.nfe}, ${r.modelSeconds.toFixed(3)} s in the model, ${r.solverSeconds.toFixed(4)} s in the solver; ${r.classes.length} samples in ${r.out}`;
+  const solver = r.ratios === null ? r.solver : `${r.solver} with compensation`;
+  const text = `${solver}: nfe ${r.nfe}, ${r.modelSeconds.toFixed(3)} s in the model, ${r.solverSeconds.toFixed(4)} s in the solver; ${r.classes.length} samples in ${r.out}`;
   process.stdout.write(`${asJson ? JSON.stringify(r, undefined, 2) : text}\n`);
 }

@@ -9,6 +9,7 @@ import { findSolver } from "../solvers/index.ts";
 import { checkFree, checkPlace, exists, writeJson } from "./files.ts";
 import { timed } from "./listen.ts";
 import { loadOrt, modelFolder } from "./runtime.ts";
+import { readSolver } from "./solver.ts";
 import {
   blameUsage,
   parse,
@@ -47,7 +48,7 @@ export const searchHelp = `dc-solver search: finds compensation ratios for a mod
   --model DIR            model folder in the diffusers layout, a path or a URL (the bundled digits)
   --steps N              steps of the sampler that the ratios are for (${defaults.steps})
   --guidance W           its classifier-free guidance scale, 1 = off (${defaults.guidance})
-  --solver NAME          (${defaults.solver})
+  --solver NAME          (${defaults.solver}); others as for "dc-solver sample"
   --order N              order of the solver (its own default)
   --dc-order K           degree of the interpolation; the first K ratios are 1 (${defaults["dc-order"]})
   --seed N               first seed; labels go round the classes (${defaults.seed})
@@ -101,7 +102,8 @@ export async function runSearch(argv: readonly string[], signal: AbortSignal): P
   const order = text.order === "" ? {} : { order: readInteger("order", text.order, 1) };
   const provider = readProvider(text.provider);
   const { out = "", solver = "" } = text;
-  blameUsage(() => [findSolver(solver), findSolver(rules.reference.solver)]);
+  const solverOptions = readSolver("solver", solver);
+  blameUsage(() => findSolver(rules.reference.solver));
   if (out === "") throw new UsageError('--out: expected a file name, got ""');
   await checkOut(out, on.has("resume"), on.has("force"));
 
@@ -112,7 +114,9 @@ export async function runSearch(argv: readonly string[], signal: AbortSignal): P
     if (labels === 0 && guidanceScale !== 1) {
       throw new UsageError("--guidance: this network takes no class, so there is nothing to guide; give --guidance 1");
     }
-    const plan = blameUsage(() => model.plan({ solver, ...order, dcOrder, steps, guidanceScale, ratios: "off" }));
+    const plan = blameUsage(() =>
+      model.plan({ ...solverOptions, ...order, dcOrder, steps, guidanceScale, ratios: "off" }),
+    );
     readCount("points", text.points, 1, model.shape);
     readCount("holdout", text.holdout, 0, model.shape);
     const train = batchOf(first, 0, points, labels);
@@ -207,6 +211,11 @@ async function find(model: LoadedModel, partial: Partial, resume: unknown, o: Pr
   }
 }
 
+/** Returns what the held-out errors say of the ratios, in words. */
+function verdict({ holdoutMse = 0, holdoutMseWithout = 0 }: RatioSearch): string {
+  return holdoutMse < holdoutMseWithout ? "" : "; the ratios do not help there";
+}
+
 /** Returns the result as text. */
 function report(search: RatioSearch, points: number, held: number, out: string): string {
   const { settings, guidanceScale, ratios, loss, lossWithout, nfe } = search;
@@ -220,7 +229,9 @@ function report(search: RatioSearch, points: number, held: number, out: string):
       [`${k + 1}`.padStart(4), r.toFixed(4).padStart(7), small(loss[k]).padEnd(11), small(lossWithout[k])].join(" "),
     ),
     `mean squared error of the final state, ${points} points: ${judged(search.mse, search.mseWithout)}`,
-    ...(held === 0 ? [] : [`held out, ${held} points: ${judged(search.holdoutMse, search.holdoutMseWithout)}`]),
+    ...(held === 0
+      ? []
+      : [`held out, ${held} points: ${judged(search.holdoutMse, search.holdoutMseWithout)}${verdict(search)}`]),
     `model calls: ${nfe.reference} for the reference, ${nfe.search} for the search`,
   ].join("\n");
 }

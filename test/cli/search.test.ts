@@ -73,11 +73,12 @@ describe("search", () => {
   });
 
   test("says what was found, how good it is and what it cost", () => {
-    const { ratios, nfe } = json("ratios.json");
+    const { ratios, nfe, holdoutMse, holdoutMseWithout } = json("ratios.json");
     expect(first.stdout).toMatch(/^unipc, order 2, 5 steps, guidance 2: ratios in ratios\.json\nstep {3}ratio/);
     for (const [k, ratio] of ratios.entries()) expect(first.stdout).toContain(`   ${k + 1}  ${ratio.toFixed(4)} `);
     expect(first.stdout).toMatch(/final state, 3 points: \d\.\d+e[+-]\d+, without \d\.\d+e[+-]\d+: \d\.\d{3} times\n/);
-    expect(first.stdout).toMatch(/held out, 4 points: .* times\n/);
+    const verdict = holdoutMse < holdoutMseWithout ? "" : "; the ratios do not help there";
+    expect(first.stdout).toMatch(new RegExp(`held out, 4 points: .* times${verdict}\n`));
     expect(first.stdout).toContain(`model calls: ${nfe.reference} for the reference, ${nfe.search} for the search\n`);
     expect(nfe.reference).toBe(40);
   });
@@ -119,6 +120,12 @@ describe("search", () => {
     expect(settings).toMatchObject({ solver: "dpmpp", order: 3, spacing: "time_uniform" });
     expect([ratios.length, dcOrder, nfe.reference]).toEqual([4, 1, 40]);
     expect(ratios.every((r: number) => r >= 0.9 && r <= 1.1)).toBe(true);
+  });
+
+  test("takes samplers of other programs by their names there", async () => {
+    const { code, stderr } = await search(["--solver", "DPM++ 2M Karras", "--holdout", "0", "--out", "named.json"]);
+    expect(code, stderr).toBe(0);
+    expect(json("named.json").settings).toMatchObject({ solver: "dpmpp", order: 2, spacing: "karras" });
   });
 });
 
@@ -186,7 +193,7 @@ describe("a command line that is wrong ends with 2 before any model call", () =>
     [["--objective", "best"], /--objective: expected corrected or predicted, got "best"/],
     [["--reference-steps", "4"], /--reference-steps: expected an integer ≥ 5, got "4"/],
     [["--reference-solver", "oiler"], /"solver": expected one of/],
-    [["--solver", "oiler"], /"solver": expected one of/],
+    [["--solver", "oiler"], /--solver: expected the name of a sampler, .*got "oiler"/],
     [["--bounds", "0.5"], /--bounds: expected 2 numbers separated by commas, got "0.5"/],
     [["--bounds", "1.1,2"], /"bounds": expected an interval around 1/],
     [["--tolerance", "0"], /"tolerance": expected a finite number > 0, got 0/],
@@ -297,6 +304,10 @@ describe("ratios in the model folder", () => {
     expect(await ratios("--guidance", "2")).toEqual(json("five.json").ratios);
     expect(await ratios("--guidance", "2", "--ratios", "off")).toBeNull();
     expect(await ratios("--guidance", "3")).toBeNull();
+    const text = async (...args: string[]) =>
+      (await run(["sample", "--model", "with", "--guidance", "2", "--out", "w.png", ...args])).stdout;
+    expect(await text()).toMatch(/^unipc with compensation: nfe 5, /);
+    expect(await text("--ratios", "off")).toMatch(/^unipc: nfe 5, /);
     const { stdout } = await run(["info", "--model", "with"]);
     expect(stdout).toMatch(
       / {2}ratios\/five\.json: search for 5 steps, guidance 2, unipc order 2, held-out error \d\.\d{3} times that without\n/,

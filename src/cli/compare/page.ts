@@ -44,10 +44,11 @@ function bySteps(cells: readonly Cell[]): [number, Cell[]][] {
 /** Returns the page. */
 export async function page(content: PageContent, draw: Draw): Promise<string> {
   const { title, settings, referenceName, panels } = content;
+  const compensated = panels.some(({ cells }) => cells.some((cell) => cell.contender.compensated));
   const gains = panels.some(({ cells }) => cells.some((cell) => cell.gain));
   const body = html`<header>
 <h1>${title}</h1>
-<p>How far the pictures of each solver are from ${referenceName}, started from the same noise: mean squared error of the final picture, pixels from −1 to 1, mean over the seeds. Bars and brackets are 95 % bootstrap intervals of that mean.</p>
+<p>How far the pictures of each solver are from ${referenceName}, started from the same noise: mean squared error of the final picture, pixels from −1 to 1, mean over the seeds. Bars and brackets are 95 % bootstrap intervals of that mean.${compensated ? " dc is UniPC with compensation ratios." : ""}</p>
 </header>
 <section>
 <h2>Error against model calls</h2>

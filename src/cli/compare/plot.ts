@@ -33,6 +33,12 @@ const colours = shapes.map((_, i) => `var(--series-${i})`);
 const cycle = <T>(values: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, i) => values[i % values.length] as T);
 
+/** Returns how many names fit beside each other below a chart: a letter takes about 7 of its 360 units, the symbol and the gap 30. */
+function legendColumns(series: readonly string[]): number {
+  const widest = 30 + 7 * Math.max(...series.map((name) => name.length));
+  return Math.max(1, Math.min(4, Math.floor(300 / widest)));
+}
+
 function specification({ points, series, x, y, ticks, domain, log }: Chart): TopLevelSpec {
   const count = series.length;
   const scaled = <T>(range: T[]) => ({ domain: [...series], range });
@@ -63,7 +69,7 @@ function specification({ points, series, x, y, ticks, domain, log }: Chart): Top
     title: null,
     orient: "bottom" as const,
     direction: "horizontal" as const,
-    columns: 4,
+    columns: legendColumns(series),
     labelColor: "currentColor",
     labelFontSize: 12,
     symbolSize: 60,
