@@ -53,7 +53,10 @@ function unshifted(settings: Settings, request: TimetableRequest, tables: TableP
   return { made, told, precision: own || told ? round : exactly };
 }
 
-/** Returns the timetable of sigmas that are shifted, with 0 at the end. */
+/** By how much rounding, twice, takes a shifted 1 above 1: 1.2e-7 at a shift of 1.32, 6e-7 at 0.2, 8e-6 at 0.05. */
+const rounded = 1e-5;
+
+/** Returns the timetable of sigmas that are shifted, with 0 at the end. Listed as diffusers has them; states keep no less than no signal. */
 function flowTimetable(
   { config }: Settings,
   sigmas: readonly number[],
@@ -64,10 +67,15 @@ function flowTimetable(
   const trainSteps = config.num_train_timesteps as number;
   const all = [...sigmas.map(round), 0];
   sigmas.forEach((s, i) => {
-    if (!(s > 0 && s <= 1.0000001)) check.wrongValue(`sigmas[${i}]`, "a shifted sigma > 0, at most 1", s);
+    if (!(s > 0 && s <= 1 + rounded)) check.wrongValue(`sigmas[${i}]`, "a shifted sigma > 0, at most 1", s);
   });
   const timesteps = given ?? all.slice(0, -1).map((s) => round(s * trainSteps));
-  const levels = sigmaLevels("flow", all, timesteps, true);
+  const levels = sigmaLevels(
+    "flow",
+    all.map((s) => Math.min(s, 1)),
+    timesteps,
+    true,
+  );
   const between = betweenSigmas("flow", (s) => s * trainSteps);
   const schedule = (from: number) => tableSchedule("diffusers-flow", levels.slice(from), between);
   return { timesteps, sigmas: all, initNoiseSigma: 1, levels, schedule };
