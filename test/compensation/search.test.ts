@@ -715,7 +715,7 @@ describe("every way to be wrong", () => {
     ],
     [
       "an unknown reference solver",
-      given({ reference: { solver: "euler" } }),
+      given({ reference: { solver: "runge" } }),
       RangeError,
       '"solver": expected one of …',
     ],
