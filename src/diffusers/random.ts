@@ -4,7 +4,7 @@ import * as check from "../check.ts";
 import { borrow } from "../wasm/arena.ts";
 import { type WasmExports, wasm } from "../wasm/module.ts";
 
-export const torchDtypes = ["float32", "float64", "float16", "bfloat16"] as const;
+const torchDtypes = ["float32", "float64", "float16", "bfloat16"] as const;
 export type TorchDtype = (typeof torchDtypes)[number];
 
 /** Returns the next numbers of a stream in a shape, row-major; `dtype` is "float32" unless given, numbers of half types come as float32. */

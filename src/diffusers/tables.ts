@@ -114,7 +114,7 @@ function shiftedTables(config: Config, tables: TablePrecision): NoiseTables {
 }
 
 /** Returns √((1 − ab)/ab) of each entry, rounded like the table. */
-export function sigmaTable({ alphasCumprod, round }: NoiseTables): number[] {
+function sigmaTable({ alphasCumprod, round }: NoiseTables): number[] {
   return alphasCumprod.map((ab) => round(Math.sqrt(round(round(1 - ab) / ab))));
 }
 
@@ -127,7 +127,7 @@ export function sigmaTables(config: Config, tables: TablePrecision) {
 }
 
 /** Returns the (fractional) training timestep of a sigma: linear in ln sigma between the entries, clamped to the ends. */
-export function sigmaToTimestep(sigma: number, logSigmas: readonly number[]): number {
+function sigmaToTimestep(sigma: number, logSigmas: readonly number[]): number {
   const log = wasm().log(Math.max(sigma, 1e-10));
   // The last entry that is not above. Tables rise, but at zero terminal SNR the last entry may lie below those before it.
   let low = logSigmas.length - 1;

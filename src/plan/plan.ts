@@ -101,6 +101,28 @@ export interface Churn {
   readonly unseen?: "epsilon" | "sample" | "v_prediction";
 }
 
+/** What DDPM does otherwise. */
+export interface Posterior {
+  /** "large": fresh noise of the forward step's variance, which leaves more noise than the level has (Ho et al. 2020, section 3.2). */
+  readonly variance?: "small" | "large";
+  /** Whether the last step draws too, default true; if not, it is the deterministic one. */
+  readonly lastDraw?: boolean;
+}
+
+/** Where diffusers' PNDM and IPNDM do otherwise than the papers, in the schedule's own units of time. */
+export interface PndmDepartures {
+  /** Whether v = alpha·ε − sigma·x₀ is averaged instead of ε. */
+  readonly velocity?: boolean;
+  /** Whether x₀ counts as 0 where alpha is 0. */
+  readonly blind?: boolean;
+  /** How far before its end the repeated first step starts. */
+  readonly stride?: number;
+  /** Where its second call is and it ends, whatever the grid says. */
+  readonly second?: number;
+  /** How far from both ends of a Runge-Kutta step its middle lies. */
+  readonly half?: number;
+}
+
 /** What `createPlan` takes. Which solver takes what, with defaults: docs/solvers.md. */
 export interface PlanOptions {
   schedule: NoiseSchedule;
@@ -115,15 +137,9 @@ export interface PlanOptions {
   eta?: number;
   rawNoise?: boolean;
   churn?: Churn;
-  posterior?: { readonly variance?: "small" | "large"; readonly lastDraw?: boolean } | null;
+  posterior?: Posterior | null;
   start?: "none" | "repeat" | "runge_kutta";
-  departures?: {
-    readonly velocity?: boolean;
-    readonly blind?: boolean;
-    readonly stride?: number;
-    readonly second?: number;
-    readonly half?: number;
-  } | null;
+  departures?: PndmDepartures | null;
   boundary?: { readonly scaling: number } | null;
   lastDraw?: boolean;
   gamma?: number;

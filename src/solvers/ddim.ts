@@ -1,17 +1,10 @@
 // DDIM (Song et al. 2021, arXiv 2010.02502): the first-order step, with a share eta of the noise drawn afresh; eta = 1 is the
 // ancestral sampling of DDPM (Ho et al. 2020) with its smaller variance.
 import * as check from "../check.ts";
+import type { Posterior } from "../plan/plan.ts";
 import type { Term } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { defineSolver, firstOrder, type GridPoint } from "./solver.ts";
-
-/** What DDPM does otherwise. */
-export interface Posterior {
-  /** "large": fresh noise of the forward step's variance, which leaves more noise than the level has (Ho et al. 2020, section 3.2). */
-  readonly variance?: "small" | "large";
-  /** Whether the last step draws too, default true; if not, it is the deterministic one. */
-  readonly lastDraw?: boolean;
-}
 
 export const ddim = defineSolver<{ order: number; eta: number; rawNoise: boolean; posterior: Posterior | null }>({
   name: "ddim",

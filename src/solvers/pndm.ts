@@ -4,22 +4,9 @@
 // Diffusion), or three Runge-Kutta steps ("runge_kutta", equation 13, the paper's own).
 import * as check from "../check.ts";
 import type { Point } from "../diffusion/prediction.ts";
+import type { PndmDepartures } from "../plan/plan.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { defineSolver, firstOrder, type GridPoint, levelAt } from "./solver.ts";
-
-/** Where diffusers' classes do otherwise, in the schedule's own units of time. */
-export interface PndmDepartures {
-  /** Whether v = alpha·ε − sigma·x₀ is averaged instead of ε. */
-  readonly velocity?: boolean;
-  /** Whether x₀ counts as 0 where alpha is 0. */
-  readonly blind?: boolean;
-  /** How far before its end the repeated first step starts. */
-  readonly stride?: number;
-  /** Where its second call is and it ends, whatever the grid says. */
-  readonly second?: number;
-  /** How far from both ends of a Runge-Kutta step its middle lies. */
-  readonly half?: number;
-}
 
 interface PndmOptions {
   order: number;
