@@ -28,7 +28,8 @@ const mostSteps = 10_000;
 /** Returns the timetable of a request after checking it against what the class takes. */
 export function placeTimetable(row: ClassRow, settings: Settings, options: SchedulerPlanOptions): PlacedTimetable {
   const title = settings.className;
-  check.options(title, options, ["steps", "strength", ...row.takes, "tables", "startIndex", ...row.stepTakes]);
+  const taken = new Set(["steps", "strength", ...row.takes, "tables", "startIndex", ...row.stepTakes]);
+  check.options(title, options, [...taken]);
   const { tables = "float32", strength, startIndex } = options;
   check.oneOf("tables", tables, ["float32", "float64"]);
   const lists = (["steps", "timesteps", "sigmas"] as const).filter((name) => options[name] !== undefined);

@@ -6,6 +6,13 @@ const start = (className: string, steps: number, strength: number) =>
   schedulerFromConfig({ _class_name: className }).timetable({ steps, strength });
 
 describe("strength", () => {
+  it("is named once among the options of a class that has a rule of its own for it", () => {
+    const options = { sigmas: [1, 0.5] };
+    expect(() => schedulerFromConfig({ _class_name: "PNDMScheduler" }).timetable(options)).toThrow(
+      '"sigmas": unknown option of PNDMScheduler; expected one of steps, strength, tables, startIndex',
+    );
+  });
+
   it("rounds the steps that are made down", () => {
     // StableDiffusionImg2ImgPipeline: 10 − int(10 · 0.55)
     expect(start("DDIMScheduler", 10, 0.55)).toMatchObject({ startIndex: 5, timesteps: [400, 300, 200, 100, 0] });
