@@ -166,7 +166,7 @@ export async function namesPage() {
     "## Align Your Steps",
     "",
     'The grids of Sabour et al. 2024 (arXiv 2404.14507), for "sd15", "sdxl" and "svd", interpolated where `steps` is not 10. Where the',
-    "numbers are from: src/diffusers/ays.ts.",
+    "numbers are from: src/diffusers/ays.ts. A scheduler takes them where its class takes `timesteps` ([schedulers.md](schedulers.md)).",
     "",
     "```js",
     'import { ays, aysTimes } from "dc-solver/diffusers";',
