@@ -40,6 +40,9 @@ describe("flow_heun", () => {
     expect(draws({ amount: 1, from: 0.5 })).toBe(6);
     expect(draws({ amount: 1, from: 0.3, to: 0.8 })).toBe(4);
     expect(() => draws({ amount: -1 })).toThrow('"churn.amount": expected a finite number ≥ 0, got -1');
+    // JSON does not keep Infinity; without a bound there is none.
+    expect(() => draws({ amount: 1, to: Infinity })).toThrow('"churn.to": expected a finite number ≥ 0');
+    expect(() => draws({ amount: 1, unseen: "sample" })).toThrow('"unseen": unknown option');
     expect(() => draws({ amount: 1, noise: -1 })).toThrow('"churn.noise": expected a finite number ≥ 0, got -1');
   });
 });
