@@ -76,7 +76,9 @@ export function planOfTimetable(
   }
   const { solver, ...method } = row.method(settings, options, timetable, from);
   const grid = Float64Array.from(levels, ({ t }) => t);
-  return planOn({ schedule: timetable.schedule(from), ...method, noiseScale: initNoiseSigma }, findSolver(solver), {
+  // A run that starts in the middle from noise alone starts with that level's own; it is meant to be given its state.
+  const noiseScale = from === 0 ? { noiseScale: initNoiseSigma } : {};
+  return planOn({ schedule: timetable.schedule(from), ...method, ...noiseScale }, findSolver(solver), {
     grid,
     placed: { steps: levels.length - 1, grid: Array.from(grid) },
     ...(timetable.arrivals === undefined ? {} : { arrivals: timetable.arrivals.slice(from) }),

@@ -169,7 +169,10 @@ export interface Plan {
   readonly draws: number;
   /** The times, noise to data, steps + 1 of them. */
   readonly grid: Float64Array;
-  /** What made it, defaults filled in; `createPlan(plan.options)` gives the same bits. */
+  /**
+   * What made it, defaults filled in; `createPlan(plan.options)` gives the same bits. Of a scheduler's plan (dc-solver/diffusers) they
+   * are a description: its steps may aim at levels that no option names.
+   */
   readonly options: Readonly<PlanOptions>;
   readonly steps: readonly PlanStep[];
   /** Returns the plan as JSON: `{ kind: "dc-solver/plan", version: 1, options, grid, steps, digest }`. */

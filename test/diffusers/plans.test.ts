@@ -62,6 +62,24 @@ describe("a scheduler's plan", () => {
     });
   }
 
+  it("from a later start, and from noise alone, begins with as much noise as its first level has", async () => {
+    const scheduler = schedulerFromConfig({ _class_name: "EulerDiscreteScheduler" });
+    const plan = scheduler.plan({ steps: 10, startIndex: 6 });
+    let first: Float32Array | undefined;
+    const denoiser: Denoiser = {
+      prediction: "epsilon",
+      predict({ x }) {
+        first ??= x.slice();
+        return new Float32Array(x.length);
+      },
+    };
+    await sample({ plan, denoiser, shape, noise });
+    const { sigma } = plan.steps[0]?.start as { sigma: number };
+    // The network sees x/√(sigma² + 1).
+    for (const [i, v] of (first as Float32Array).entries())
+      expect(Math.abs(v - ((noise[i] as number) * sigma) / Math.sqrt(sigma * sigma + 1))).toBeLessThan(1e-6);
+  });
+
   it("of a multistep class takes compensation ratios, and 1 changes nothing that matters", async () => {
     const scheduler = schedulerFromConfig({ _class_name: "UniPCMultistepScheduler", beta_schedule: "scaled_linear" });
     const plan = scheduler.plan({ steps: 5 });
