@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type ClassName, classNames, defaults } from "../../src/diffusers/defaults.ts";
 import { schedulerFromConfig } from "../../src/diffusers/index.ts";
-import { compensate, type Denoiser, type Plan, planFromJSON, sample } from "../../src/index.ts";
+import { compensate, type Denoiser, type Plan, type PlanStep, planFromJSON, sample } from "../../src/index.ts";
 import { cases, optionsOf } from "../support/diffusers-cases.ts";
 
 const shape = [2, 3];
@@ -74,7 +74,8 @@ describe("a scheduler's plan", () => {
       },
     };
     await sample({ plan, denoiser, shape, noise });
-    const { sigma } = plan.steps[0]?.start as { sigma: number };
+    const [{ start }] = plan.steps as [PlanStep];
+    const { sigma } = start;
     // The network sees x/√(sigma² + 1).
     for (const [i, v] of (first as Float32Array).entries())
       expect(Math.abs(v - ((noise[i] as number) * sigma) / Math.sqrt(sigma * sigma + 1))).toBeLessThan(1e-6);
