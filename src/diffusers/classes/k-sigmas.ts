@@ -67,9 +67,10 @@ export function kTimetable(
   const seconds = levels.slice(0, -2).map(({ sigma: s }, i) => {
     const { sigma: t, told: end } = levels[i + 1] as Level;
     if (rule.second === "end") return { sigma: t, told: end };
-    // On the way down to t²/s the middle is t. diffusers has it from a difference in float32, three digits worse at times.
+    // On the way down to t²/s the middle is t.
     const middle = rule.ancestral ? t : Math.sqrt(s * t);
-    return { sigma: middle, told: round(toTimestep(round(middle))) };
+    const heard = rule.ancestral && tables === "float32" ? heardInMiddle(s, t) : round(middle);
+    return { sigma: middle, told: round(toTimestep(heard)) };
   });
   const tell = (s: number) =>
     seconds.find(({ sigma }) => Math.abs(sigma - s) <= hair * sigma)?.told ?? round(toTimestep(s));
@@ -88,6 +89,22 @@ export function kTimetable(
     levels,
     schedule: (from) => tableSchedule("diffusers-sigmas", levels.slice(from), { ...between, time }),
   };
+}
+
+/** Returns the square of an ancestral step's low end, t² − up², as diffusers has it in float32: from differences, 0 or less at times. */
+export function lowEndSquared(s: number, t: number): number {
+  const round = Math.fround;
+  const [s2, t2] = [round(s * s), round(t * t)];
+  const up = round(Math.sqrt(round(round(t2 * round(s2 - t2)) / s2)));
+  return round(t2 - round(up * up));
+}
+
+/** Returns the middle of the way down in ln sigma, of which diffusers makes the timestep: t, but for the low end's rounding. */
+function heardInMiddle(s: number, t: number): number {
+  // Up to here the last bits of s and t, which vary between CPUs, count for as much as that rounding: a thousandth of a timestep.
+  if (s < 30 * t) return t;
+  const low = Math.fround(Math.sqrt(Math.max(0, lowEndSquared(s, t))));
+  return low > 0 ? Math.fround(Math.sqrt(s * low)) : t;
 }
 
 /** Returns what the scheduler lists, call by call. */

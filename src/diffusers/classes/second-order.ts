@@ -1,7 +1,7 @@
 // Heun and both KDPM2: two calls a step, the last one to sigma 0 excepted; the network is told where it is called.
 import * as check from "../../check.ts";
 import type { ClassRow } from "../row.ts";
-import { kTimetable } from "./k-sigmas.ts";
+import { kTimetable, lowEndSquared } from "./k-sigmas.ts";
 import { thresholdingOf } from "./thresholding.ts";
 
 export const heun: ClassRow = {
@@ -33,12 +33,9 @@ function kdpm2Row(eta: 0 | 1): ClassRow {
 
 /** Refuses steps whose low end √(t² − up²) diffusers rounds to 0 in float32: its logarithm, and the run, would be no number. */
 function checkDown(sigmas: readonly number[]): void {
-  const round = Math.fround;
   for (const [i, s] of sigmas.entries()) {
     const t = sigmas[i + 1] ?? 0;
-    const [s2, t2] = [round(s * s), round(t * t)];
-    const up = round(Math.sqrt(round(round(t2 * round(s2 - t2)) / s2)));
-    if (t > 0 && !(round(t2 - round(up * up)) > 0))
+    if (t > 0 && !(lowEndSquared(s, t) > 0))
       check.wrongValue(
         "steps",
         "steps that end above a thousandth of the sigma at which they start",

@@ -24,6 +24,16 @@ describe("the lists of a timetable", () => {
     }
   });
 
+  it("of KDPM2 ancestral tell the network what diffusers' differences in float32 make of a middle", () => {
+    const config = { beta_schedule: "squaredcos_cap_v2", timestep_spacing: "linspace" };
+    const { timesteps } = scheduler("KDPM2AncestralDiscrete", config).timetable({ steps: 14 });
+    // Printed by diffusers 0.42.1; without the rounding the second is 922.15.
+    const printed = [999, 927.2267456054688, 922.1538696289062, 845.3084106445312, 845.3076782226562, 768.462158203125];
+    for (const [i, t] of printed.entries()) expect(Math.abs((timesteps[i] as number) - t)).toBeLessThan(1e-3);
+    const exact = scheduler("KDPM2AncestralDiscrete", config).timetable({ steps: 14, tables: "float64" });
+    expect(exact.timesteps[1]).toBeCloseTo(922.1547, 2);
+  });
+
   it("of log_linear Euler hold one sigma more than there are steps, so that a run keeps noise", () => {
     const euler = scheduler("EulerDiscrete", { ...latent, interpolation_type: "log_linear" });
     const { timesteps, sigmas = [] } = euler.timetable({ steps: 5 });
