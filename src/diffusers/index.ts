@@ -50,6 +50,10 @@ export interface Scheduler {
   readonly kept: Readonly<Record<string, Json>>;
   /** Keys that diffusers warns about and ignores. */
   readonly ignored: readonly string[];
+  /** Overrides that are no arguments of the class, which diffusers drops in silence. */
+  readonly unused: readonly string[];
+  /** Arguments that want true or false and were given something else, which counts as Python counts it: "False" is true. */
+  readonly oddBooleans: readonly string[];
   /** What the network gives, for a denoiser of this scheduler's plans. */
   readonly prediction: PredictionType;
   /** Returns the scheduler of another class made from this one, as `OtherScheduler.from_config(scheduler.config)`. */
@@ -90,7 +94,7 @@ export function schedulerFromConfig(
 }
 
 function describe(resolved: ResolvedConfig, tables: TablePrecision): Scheduler {
-  const { className, config, kept, ignored } = resolved;
+  const { className, config, kept, ignored, unused, oddBooleans } = resolved;
   const row = rows[className];
   const settings = { className, config, stored: { ...kept, ...config } };
   const full = (options: SchedulerPlanOptions): SchedulerPlanOptions => {
@@ -106,6 +110,8 @@ function describe(resolved: ResolvedConfig, tables: TablePrecision): Scheduler {
     config,
     kept,
     ignored,
+    unused,
+    oddBooleans,
     prediction,
     to: (name: string, overrides?: Readonly<Record<string, unknown>>) =>
       describe(convertConfig(resolved, name, overrides), tables),

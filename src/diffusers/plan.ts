@@ -8,7 +8,10 @@ import type { TablePrecision } from "./tables.ts";
 
 /** Options of a plan: of the timetable, of the steps, and where to start. */
 export interface SchedulerPlanOptions extends TimetableRequest, StepRequest {
-  /** Index in `timesteps` of the first call, for image to image; default what `strength` says, else 0. */
+  /**
+   * Index in `timesteps` of the first call, for image to image; default what `strength` says, else 0. Such a run is meant to be given
+   * its state (`initial`); noise alone is scaled by `initNoiseSigma`, wherever a run starts, as in the loops of diffusers.
+   */
   startIndex?: number;
   /** Precision of the tables, default "float32", as diffusers has them. */
   tables?: TablePrecision;
@@ -76,9 +79,7 @@ export function planOfTimetable(
   }
   const { solver, ...method } = row.method(settings, options, timetable, from);
   const grid = Float64Array.from(levels, ({ t }) => t);
-  // A run that starts in the middle from noise alone starts with that level's own; it is meant to be given its state.
-  const noiseScale = from === 0 ? { noiseScale: initNoiseSigma } : {};
-  return planOn({ schedule: timetable.schedule(from), ...method, ...noiseScale }, findSolver(solver), {
+  return planOn({ schedule: timetable.schedule(from), ...method, noiseScale: initNoiseSigma }, findSolver(solver), {
     grid,
     placed: { steps: levels.length - 1, grid: Array.from(grid) },
     ...(timetable.arrivals === undefined ? {} : { arrivals: timetable.arrivals.slice(from) }),

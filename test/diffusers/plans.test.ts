@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type ClassName, classNames, defaults } from "../../src/diffusers/defaults.ts";
 import { schedulerFromConfig } from "../../src/diffusers/index.ts";
-import { compensate, type Denoiser, type Plan, type PlanStep, planFromJSON, sample } from "../../src/index.ts";
+import { compensate, type Denoiser, type Plan, planFromJSON, sample } from "../../src/index.ts";
 import { cases, optionsOf } from "../support/diffusers-cases.ts";
 
 const shape = [2, 3];
@@ -62,23 +62,18 @@ describe("a scheduler's plan", () => {
     });
   }
 
-  it("from a later start, and from noise alone, begins with as much noise as its first level has", async () => {
+  it("from a later start, and from noise alone, begins as a loop that scales it by initNoiseSigma", async () => {
     const scheduler = schedulerFromConfig({ _class_name: "EulerDiscreteScheduler" });
-    const plan = scheduler.plan({ steps: 10, startIndex: 6 });
-    let first: Float32Array | undefined;
-    const denoiser: Denoiser = {
-      prediction: "epsilon",
-      predict({ x }) {
-        first ??= x.slice();
-        return new Float32Array(x.length);
-      },
-    };
-    await sample({ plan, denoiser, shape, noise });
-    const [{ start }] = plan.steps as [PlanStep];
-    const { sigma } = start;
-    // The network sees x/√(sigma² + 1).
-    for (const [i, v] of (first as Float32Array).entries())
-      expect(Math.abs(v - ((noise[i] as number) * sigma) / Math.sqrt(sigma * sigma + 1))).toBeLessThan(1e-6);
+    const options = { steps: 10, startIndex: 6 };
+    const { data } = await run(scheduler.plan(options), "epsilon");
+    const loop = scheduler.start({ ...options, shape });
+    let x: Float32Array = noise.map((v) => v * loop.initNoiseSigma);
+    const { predict } = bounded("epsilon");
+    for (const modelTime of loop.timesteps) {
+      const input = { x: loop.scaleModelInput(x), shape, t: 0, modelTime, condition: undefined };
+      x = loop.step(predict(input) as Float32Array, x).x;
+    }
+    expect(x).toEqual(data);
   });
 
   it("of a multistep class takes compensation ratios, and 1 changes nothing that matters", async () => {
