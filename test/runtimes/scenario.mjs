@@ -4,13 +4,14 @@
 
 /**
  * Returns the hash over the bits of all cases, the hash of each, and a sample of the bundled network.
- * @param library what `import * as library from "dc-solver"` gives
+ * @param library what `dc-solver` and `dc-solver/diffusers` export, together
  * @param network `{ loadModel, ort, folder }`; nothing where ONNX Runtime cannot start
  */
 export async function scenario(library, network) {
   const cases = [];
   for await (const [name, value] of solverCases(library)) cases.push([name, await sha256(bits(value))]);
   for await (const [name, value] of otherCases(library)) cases.push([name, await sha256(bits(value))]);
+  for await (const [name, value] of schedulerCases(library)) cases.push([name, await sha256(bits(value))]);
   const hash = await sha256(bits(cases));
   return { hash, cases, network: network === undefined ? undefined : await sampleNetwork(network) };
 }
@@ -94,12 +95,17 @@ function product(lists) {
   return rows;
 }
 
+/** Churn, of the solvers that have it. */
+const churns = (solver) =>
+  solver === "euler" || solver === "flow_heun" ? [{ churn: { amount: 2, from: 0.1, to: 5, noise: 1.0078125 } }] : [];
+
 /** Every solver that the package has, in every combination of its options. */
 async function* solverCases(library) {
   const { createPlan, vpLinear, sample } = library;
   const schedule = vpLinear();
   const solvers = listed(refusal(() => createPlan({ schedule, steps: 1, solver: "?" })));
-  const known = ["schedule", "steps", "spacing", "grid", "solver", "thresholding", "ratios", "dcOrder"];
+  const known = ["schedule", "steps", "spacing", "grid", "integerTimesteps", "solver"];
+  known.push("thresholding", "noiseScale", "ratios", "dcOrder");
   const steps = 6;
   const ratios = [1, 1, 0.875, 1.125, 0.75, 1.25];
   const denoiser = mixture(library, schedule);
@@ -111,8 +117,18 @@ async function* solverCases(library) {
       .filter((name) => !known.includes(name));
     const lists = names.map((name) => [
       name,
-      valuesOf(refusal(() => createPlan({ schedule, steps, solver, [name]: null }))),
+      // A function is of the wrong kind for every option.
+      valuesOf(refusal(() => createPlan({ schedule, steps, solver, [name]: () => 0 }))),
     ]);
+    // Solvers that keep no history of outputs, some of them in some settings, take no ratios.
+    const planOf = (row) => {
+      try {
+        return createPlan({ schedule, steps, solver, spacing: "logSNR", ...row });
+      } catch (error) {
+        if (row.ratios === undefined) throw error;
+        return undefined;
+      }
+    };
     const options = [
       ...product(Object.fromEntries(lists)).flatMap((row) => [row, { ...row, ratios }]),
       ...product({ predict: ["sample", "epsilon"], ratios: [undefined, ratios], dcOrder: [1, 2, 3] }).map(
@@ -122,9 +138,13 @@ async function* solverCases(library) {
         ...row,
         thresholding: { ratio: 0.9, maxValue: 0.5 },
       })),
+      { thresholding: { ratio: 0.9, maxValue: 0.5, limit: 0.6 } },
+      { noiseScale: 0.75 },
+      ...churns(solver),
     ];
     for (const row of options) {
-      const plan = createPlan({ schedule, steps, solver, spacing: "logSNR", ...row });
+      const plan = planOf(row);
+      if (plan === undefined) continue;
       for (const [kind, guided] of Object.entries(guidance)) {
         const { data } = await sample({ plan, denoiser, shape, seed: 7, ...guided });
         yield [`${solver} ${JSON.stringify(row)} ${kind}`, data];
@@ -299,4 +319,29 @@ function publishedRatios({ ratioModelFromNpy, predictRatios }) {
   const view = new DataView(bytes.buffer, 10 + header.length);
   for (let i = 0; i < 36; i++) view.setFloat64(8 * i, wave(i, 3) / (i + 2), true);
   return predictRatios(ratioModelFromNpy(bytes), { steps: 9, guidanceScale: 4 });
+}
+
+/** Every scheduler class of diffusers: its timetable, and a run of its plan; the façade; torch's random numbers. */
+async function* schedulerCases({ schedulerFromConfig, sample, torchGenerator, randnTensor }) {
+  const unknown = refusal(() => schedulerFromConfig({ _class_name: "?" }));
+  const classes = unknown.match(/\w+Scheduler\b/g);
+  // A network whose arithmetic is one product, rounded once.
+  const linear = (x) => x.map((v) => v * 0.25);
+  for (const className of classes) {
+    const scheduler = schedulerFromConfig({ _class_name: className });
+    const { timesteps, sigmas = [], initNoiseSigma } = scheduler.timetable({ steps: 5 });
+    yield [`${className} timetable`, Float64Array.from([...timesteps, ...sigmas, initNoiseSigma])];
+    const plan = scheduler.plan({ steps: 5 });
+    const denoiser = { prediction: scheduler.prediction, predict: ({ x }) => linear(x) };
+    yield [`${className} plan`, (await sample({ plan, denoiser, shape, seed: 9 })).data];
+    if (plan.draws > 0) continue;
+    const run = scheduler.start({ steps: 5, shape });
+    let x = Float32Array.from({ length: batch * length }, (_, i) => wave(i, 1));
+    for (let i = 0; i < run.timesteps.length; i++) x = run.step(linear(run.scaleModelInput(x)), x).x;
+    yield [`${className} start`, x];
+  }
+  for (const dtype of ["float32", "float16", "bfloat16"]) {
+    yield [`torch ${dtype}`, randnTensor(shape, [torchGenerator(3), torchGenerator(4n)], dtype)];
+    yield [`torch uniform ${dtype}`, torchGenerator(5).rand(shape, dtype)];
+  }
 }

@@ -1,8 +1,11 @@
 // An edge worker whose bundler does not know the condition `workerd`: it has the build that compiles from bytes, which is forbidden.
-import * as library from "dc-solver";
+import * as core from "dc-solver";
 import module from "dc-solver/dc-solver.wasm";
+import * as diffusers from "dc-solver/diffusers";
 import { scenario } from "../scenario.mjs";
 import { refusals } from "./refusals.mjs";
+
+const library = { ...core, ...diffusers };
 
 let refused;
 

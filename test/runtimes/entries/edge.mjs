@@ -1,11 +1,14 @@
 // An edge worker: every .wasm file and the network are imported.
-import * as library from "dc-solver";
+import * as core from "dc-solver";
+import * as diffusers from "dc-solver/diffusers";
 import { loadModel } from "dc-solver/onnx";
 import { installOrtWasm } from "dc-solver/workerd";
 import ortModule from "onnxruntime-web/ort-wasm-simd-threaded.wasm";
 import * as ort from "onnxruntime-web/wasm";
 import { files } from "../models/digits.mjs";
 import { scenario } from "../scenario.mjs";
+
+const library = { ...core, ...diffusers };
 
 installOrtWasm(ort, ortModule);
 
