@@ -28,7 +28,7 @@ export interface SchedulerRun {
    * Takes the network's output (guidance applied) for state `x`, and goes on.
    * @param noise standard normals, where the step draws
    */
-  step(output: Float32Array, x: Float32Array, noise?: Float32Array): SchedulerStep;
+  step(output: Float32Array, x: Float32Array, noise?: Float32Array | null): SchedulerStep;
   /** Returns the state of clean data `x0` at the noise level of the next call, in a new run the first one, or of call `index`. */
   addNoise(x0: Float32Array, noise: Float32Array, index?: number): Float32Array;
   /** Gives the memory of an unfinished run back. */
@@ -93,9 +93,9 @@ export function startRun(
       call();
       array("output", output);
       array("x", x);
-      if (draws[index] && given === undefined)
-        throw new TypeError('"noise": required, this step draws standard normals');
-      noise = given === undefined ? undefined : array("noise", given);
+      // A loop that keeps its noise in a list has null where a step draws none.
+      if (draws[index] && given == null) throw new TypeError('"noise": required, this step draws standard normals');
+      noise = given == null ? undefined : array("noise", given);
       if (noise !== undefined && noise.length !== x.length)
         check.wrongValue("noise", `a length of ${x.length}`, noise.length);
       run ??= open(x);

@@ -38,7 +38,7 @@ describe("a loop written around `step` ends, and on its way is, where diffusers'
           out.set(whole, i * size);
         }
         const noise = c.noise?.[index];
-        const step = run.step(out, x, noise == null ? undefined : Float32Array.from((noise as number[][]).flat()));
+        const step = run.step(out, x, noise && Float32Array.from((noise as number[][]).flat()));
         expect(step.denoised.every(Number.isFinite)).toBe(true);
         x = step.x;
         const recorded = c.expected.trajectory?.[index];
