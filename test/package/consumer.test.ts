@@ -75,6 +75,22 @@ export async function draw(ort: OrtLike, session: SessionLike): Promise<Float32A
 }
 `;
 
+const schedulers = `
+import { randnTensor, type Scheduler, schedulerFromConfig, torchGenerator } from "dc-solver/diffusers";
+
+const scheduler: Scheduler = schedulerFromConfig('{"_class_name": "PNDMScheduler"}', { overrides: { steps_offset: 1 } });
+const swapped = scheduler.to("UniPCMultistepScheduler", { use_karras_sigmas: true });
+export const planned: number = swapped.plan({ steps: 8, startIndex: 2 }).nfe;
+export function loop(unet: (x: Float32Array, t: number) => Float32Array): Float32Array {
+  const run = swapped.start({ steps: 8, shape: [1, 4, 8, 8] });
+  let x: Float32Array = randnTensor([1, 4, 8, 8], torchGenerator(7)).map((v) => v * run.initNoiseSigma);
+  for (const t of run.timesteps) x = run.step(unet(run.scaleModelInput(x), t), x).x;
+  return x;
+}
+// @ts-expect-error steps are a number
+swapped.timetable({ steps: "8" });
+`;
+
 const runtimes = ["onnxruntime-web", "onnxruntime-web/wasm", "onnxruntime-web/webgpu", "onnxruntime-common"].map(
   (name, i) => `
 import * as ort${i} from "${name}";
@@ -114,13 +130,13 @@ describe.each([
   { module: "esnext", moduleResolution: "bundler" },
 ])("moduleResolution $moduleResolution", (settings) => {
   it("without ONNX Runtime's types", () => {
-    expect(compile(bare, core + network, settings)).toBe("");
+    expect(compile(bare, core + network + schedulers, settings)).toBe("");
   });
 
   it("in a project for Node, which has no DOM", () => {
     // Nor has it the namespace WebAssembly: as usual there, the declarations of packages are taken as they are.
     const own = { ...settings, lib: ["es2023"], types: ["node"], skipLibCheck: true };
-    expect(compile(withNode, core + network, own)).toBe("");
+    expect(compile(withNode, core + network + schedulers, own)).toBe("");
   });
 
   it("with them: each of its builds is one that can be handed in", () => {
