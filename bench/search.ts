@@ -1,7 +1,7 @@
 // What a ratio search costs: its model calls beside those of the published search, on the published settings; and the time of one guided
 // setting of the bundled digits. node bench/run.mjs search [--json FILE]
 import { readFileSync } from "node:fs";
-import { createPlan, mixtureDenoiser, searchRatios, vpDiscrete } from "../src/index.ts";
+import { createPlan, mixtureDenoiser, ratioReference, searchRatios, vpDiscrete } from "../src/index.ts";
 import { loadModel } from "../src/onnx/index.ts";
 import { options, Report } from "./support/report.ts";
 
@@ -54,6 +54,20 @@ for (const c of cases.filter((c) => c.kind === "dc-search")) {
   });
 }
 report.table("model calls on the published settings", ["setting", "search", "published", "reference, for both"], rows);
+const schedule = vpDiscrete();
+const plans = [5, 6, 8, 10].map((steps) => createPlan({ schedule, steps, spacing: "logSNR" }));
+const data = {
+  denoiser: mixtureDenoiser({ schedule, ...mixture }),
+  seed: 0,
+  shape: [10, mixture.means[0]?.length as number],
+};
+const shared = await ratioReference<readonly number[]>({ plans, ...data });
+let own = 0;
+for (const plan of plans)
+  own += (await searchRatios<readonly number[]>({ plan, ...data, reference: shared })).nfe.reference;
+report.note(
+  `\nreference of searches with ${plans.map((plan) => plan.steps.length).join(", ")} steps: ${shared.nfe} calls once, and ${own} in the searches that share it`,
+);
 report.figure("published model calls for one of ours, summed", theirs / ours, "×", { atLeast: 10 });
 
 const ort = (await import("onnxruntime-web")) as unknown as Parameters<typeof loadModel>[0]["ort"];

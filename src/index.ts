@@ -9,7 +9,12 @@ export {
   ratioModelFromNpy,
 } from "./compensation/cpr.ts";
 export { type RatioSearchEvent, type RatioSearchOptions, searchRatios } from "./compensation/ratio-search.ts";
-export type { GivenReference, ReferenceRule } from "./compensation/reference.ts";
+export {
+  type GivenReference,
+  type RatioReferenceOptions,
+  type ReferenceRule,
+  ratioReference,
+} from "./compensation/reference.ts";
 export { type RatioSearch, ratioSearchFromJSON } from "./compensation/search-json.ts";
 export type { RatioSettings } from "./compensation/settings.ts";
 export type { AffinePrediction, Denoiser, DenoiserInput, DeviceInput, PredictionType } from "./denoisers/denoiser.ts";

@@ -1,5 +1,6 @@
 // The greedy search over one run: restore, set a ratio, look at the state. It owns no policy but the order of its looks.
-import type { AffinePrediction, Denoiser } from "../denoisers/denoiser.ts";
+import type { Denoiser } from "../denoisers/denoiser.ts";
+import { conversion } from "../diffusion/prediction.ts";
 import { compensationWeights } from "../plan/compensate.ts";
 import type { Run, SavedRun } from "../sampling/run.ts";
 import { type Call, outputNames, predict } from "../sampling/sample.ts";
@@ -136,11 +137,12 @@ export class GreedySearch<C> {
     return this.search.run.events.find((e) => e.step === k)?.x;
   }
 
-  /** Returns the predictor's state: the network's input, without the scale that an affine prediction may put on it. */
+  /** Returns the predictor's state: the network's input, without the scale that its prediction or its schedule puts on it. */
   private prediction(): Float32Array {
     const { run, denoiser } = this.search;
     const x = run.input() as Float32Array;
-    const scale = (denoiser.prediction as AffinePrediction).in?.(run.pending?.call.t as number) ?? 1;
+    const { call } = run.pending as NonNullable<Run["pending"]>;
+    const scale = conversion(denoiser.prediction, call, call.space).input;
     return scale === 1 ? x : x.map((v) => v / scale);
   }
 

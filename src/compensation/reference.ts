@@ -1,8 +1,11 @@
 // The fine trajectory that a search compares with: states at exactly the plan's times, from the same initial noise.
 import * as check from "../check.ts";
-import type { NoiseSchedule } from "../diffusion/schedule.ts";
-import type { Plan } from "../plan/plan.ts";
+import { gaussianNoise } from "../diffusion/noise.ts";
+import { type NoiseSchedule, scheduleToJSON } from "../diffusion/schedule.ts";
+import { checkPlan } from "../plan/json.ts";
+import type { Plan, PlanStep } from "../plan/plan.ts";
 import { type SampleOptions, sampleSteps } from "../sampling/sample.ts";
+import type { NoiseOptions } from "../sampling/sources.ts";
 import { createPlan } from "../solvers/index.ts";
 
 /** How the library makes a reference: default DDIM with at least 200 steps. */
@@ -16,6 +19,8 @@ export interface ReferenceRule {
 export interface GivenReference {
   grid: ArrayLike<number>;
   states: Float32Array[];
+  /** Model calls it has cost, where `ratioReference` made it; nobody reads it. */
+  nfe?: number;
 }
 
 /**
@@ -63,15 +68,15 @@ function onTable(schedule: NoiseSchedule, times: readonly number[]): Float64Arra
   return Float64Array.from(moved.filter((t, i) => i === 0 || t < (moved[i - 1] as number)));
 }
 
-/** Returns the plan of a reference run for `plan`. */
-export function referencePlan(plan: Plan, rule: ReferenceRule): Plan {
+/** Returns the plan of a reference run for `plan`, through its times, or through more of them. */
+export function referencePlan(plan: Plan, rule: ReferenceRule, times: ArrayLike<number> = plan.grid): Plan {
   const given = check.options<ReferenceRule>("reference", rule, ["steps", "solver", "order"]);
   const { steps: least = 200, solver = "ddim" } = given;
-  const steps = check.integer("reference.steps", least, plan.steps.length);
+  const steps = check.integer("reference.steps", least, times.length - 1);
   const { schedule, thresholding } = plan.options;
   return createPlan({
     schedule,
-    grid: refine(schedule, plan.grid, steps),
+    grid: refine(schedule, times, steps),
     solver,
     ...(given.order === undefined ? {} : { order: given.order }),
     ...(thresholding === undefined ? {} : { thresholding }),
@@ -85,9 +90,55 @@ export async function runReference<C>(plan: Plan, o: SampleOptions<C>): Promise<
   return states;
 }
 
+/** What a reference for several searches takes: a run's data, and the plans that the searches are about. */
+export interface RatioReferenceOptions<C>
+  extends Omit<SampleOptions<C>, "plan" | "onStep" | "engine" | "guidanceInterval" | "guidanceRescale"> {
+  /** Plans of one schedule, thresholding and range that differ in their steps, or in solver and order. */
+  plans: readonly Plan[];
+  reference?: ReferenceRule;
+}
+
+/**
+ * Returns one reference for searches that differ only in their steps: states at every time of the plans, by a single fine run. Hand
+ * it to each as `reference`; their own `nfe.reference` is then 0, and `nfe` here is what the run has cost.
+ * @throws (rejects) TypeError, RangeError for plans that cannot share one; otherwise as `sample` does.
+ */
+export async function ratioReference<C>(
+  o: RatioReferenceOptions<C>,
+): Promise<GivenReference & { grid: Float64Array; nfe: number }> {
+  const { plans, reference: rule = {}, ...run } = check.object("options", o) as unknown as RatioReferenceOptions<C>;
+  if (!Array.isArray(plans) || plans.length === 0) check.wrongType("plans", "a list of plans", plans);
+  const [first, ...others] = plans.map(checkPlan) as [Plan, ...Plan[]];
+  const kept = ({ options: { schedule, thresholding }, grid }: Plan) =>
+    JSON.stringify([scheduleToJSON(schedule), thresholding, grid[0], grid.at(-1)]);
+  others.forEach((plan, i) => {
+    if (kept(plan) !== kept(first))
+      throw new RangeError(`"plans[${i + 1}]": expected schedule, thresholding, first and last time of the first plan`);
+  });
+  const all = [first, ...others].flatMap(({ grid }) => Array.from(grid)).sort((a, b) => b - a);
+  // Times that are closer than a search tells them apart are one.
+  const times = Float64Array.from(all.filter((t, i) => i === 0 || (all[i - 1] as number) - t > 1e-9));
+  const plan = referencePlan(first, rule, times);
+  const states: Float32Array[] = [];
+  let nfe = 0;
+  for await (const event of sampleSteps<C>({ ...run, plan } as SampleOptions<C>)) {
+    nfe = event.nfe;
+    if (event.t === times[states.length + 1]) states.push(event.x);
+  }
+  return { grid: times, states: [startOf(plan, run), ...states], nfe };
+}
+
+/** Returns the state at which a run starts. */
+function startOf(plan: Plan, o: NoiseOptions & { shape: readonly number[] }): Float32Array {
+  if (o.initial !== undefined) return o.initial.slice();
+  const { alpha, sigma } = (plan.steps[0] as PlanStep).start;
+  const factor = Math.fround(alpha === 1 ? sigma : 1);
+  return (o.noise ?? gaussianNoise(o.seed as number, o.shape, o.generator)).map((v) => v * factor);
+}
+
 /** Returns the states at plan.grid[1], plan.grid[2], … from a given reference. */
 export function takeReference(plan: Plan, value: unknown, length: number): Float32Array[] {
-  const given = check.options<GivenReference>("reference", value, ["grid", "states"]);
+  const given = check.options<GivenReference>("reference", value, ["grid", "states", "nfe"]);
   const grid = check.numbers("reference.grid", given.grid);
   if (!Array.isArray(given.states)) check.wrongType("reference.states", "an array of Float32Array", given.states);
   if (given.states.length !== grid.length) {

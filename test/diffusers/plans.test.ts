@@ -2,7 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { type ClassName, classNames, defaults } from "../../src/diffusers/defaults.ts";
 import { schedulerFromConfig } from "../../src/diffusers/index.ts";
-import { compensate, type Denoiser, type Plan, planFromJSON, sample } from "../../src/index.ts";
+import {
+  compensate,
+  type Denoiser,
+  type Plan,
+  planFromJSON,
+  sample,
+  sampleSteps,
+  searchRatios,
+} from "../../src/index.ts";
 import { cases, optionsOf } from "../support/diffusers-cases.ts";
 
 const shape = [2, 3];
@@ -95,6 +103,21 @@ describe("more steps than a run ever has", () => {
       );
     });
   }
+
+  it("can be searched, where the network sees a scaled state too: both objectives agree without a corrector", async () => {
+    const scheduler = schedulerFromConfig({ _class_name: "EulerDiscreteScheduler" });
+    const plan = scheduler.plan({ steps: 6 });
+    const times = Array.from(plan.grid);
+    // Any states will do as a reference; those of the plan itself, nudged.
+    const states = [noise.slice()];
+    for await (const { x } of sampleSteps({ plan, denoiser: bounded("epsilon"), shape, noise }))
+      states.push(x.map((v) => v + 0.02));
+    const search = (objective: "corrected" | "predicted") =>
+      searchRatios({ plan, denoiser: bounded("epsilon"), shape, noise, objective, reference: { grid: times, states } });
+    const [corrected, predicted] = [await search("corrected"), await search("predicted")];
+    expect(predicted.ratios).toEqual(corrected.ratios);
+    expect(corrected.ratios.some((ratio) => ratio !== 1)).toBe(true);
+  });
 });
 
 describe("1, 2 and 3 steps end finite or are refused by name", () => {
