@@ -1,28 +1,12 @@
 // Chromium of the system, the page in it, and everything that a page complains about.
-import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
-import { installChromium } from "../runtimes/browser.mjs";
+import { installChromium, launch as start } from "../runtimes/browser.mjs";
 import { installRuntimes } from "../runtimes/support/consumer.mjs";
-
-const options = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** Returns a browser; what it needs is installed where it is missing. */
 export async function launch(more = []) {
   await installRuntimes();
   await installChromium();
-  const require = createRequire(new URL("../runtimes/package.json", import.meta.url));
-  const { chromium } = require("playwright-core");
-  const find = "command -v chromium || command -v chromium-browser";
-  const executablePath = execFileSync("sh", ["-c", find], { encoding: "utf8" }).trim();
-  return chromium.launch({ executablePath, args: [...options, ...more], timeout: 60_000 });
+  return start(more);
 }
 
 /** Returns a page in a context of its own, and the list of its complaints. */

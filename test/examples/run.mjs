@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { loadModel } from "dc-solver/onnx";
 import { decode } from "fast-png";
 import * as ort from "onnxruntime-web";
-import { installChromium } from "../runtimes/browser.mjs";
+import { failure, installChromium, launch } from "../runtimes/browser.mjs";
 import { installRuntimes, modules } from "../runtimes/support/consumer.mjs";
 import { kill, run, start, within } from "../runtimes/support/processes.mjs";
 import { serve } from "../runtimes/support/server.mjs";
@@ -161,17 +161,10 @@ async function checkWorker(folder) {
 /** Fills in the form as a visitor does and compares the canvas with what Node samples. */
 async function checkPage(folder, path) {
   const server = await serve(folder);
-  const executablePath = (await run("sh", ["-c", "command -v chromium || command -v chromium-browser"])).trim();
-  const { chromium } = require("playwright-core");
-  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-  const browser = await chromium.launch({ executablePath, args, timeout: 60_000 });
+  const browser = await launch();
   try {
     const page = await browser.newPage({ viewport: { width: 800, height: 420 } });
-    const failed = new Promise((_, reject) => {
-      page.on("pageerror", (error) => reject(new Error(`page error: ${error.message}`)));
-      page.on("crash", () => reject(new Error("the page has crashed")));
-    });
-    failed.catch(() => {});
+    const failed = failure(page);
     const visit = async () => {
       await page.goto(server.address + path);
       await page.waitForSelector("body[data-state=ready]", { timeout: 60_000 });

@@ -1,17 +1,14 @@
 // The page of examples/text-to-image in headless Chromium, filled in as a visitor does, against the pictures of test/fixtures/tiny-sd.
 import { cpSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
-import { modules } from "../runtimes/support/consumer.mjs";
-import { run, within } from "../runtimes/support/processes.mjs";
+import { failure, launch } from "../runtimes/browser.mjs";
+import { within } from "../runtimes/support/processes.mjs";
 import { serve } from "../runtimes/support/server.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixture = join(root, "test/fixtures/tiny-sd");
-const require = createRequire(join(modules, "package.json"));
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 
 /** Returns the largest difference of a canvas from a picture of the reference, in an 8-bit value. */
 async function difference(page, file) {
@@ -43,16 +40,10 @@ function expect(what, actual, expected) {
 export async function checkTextToImagePage(built) {
   cpSync(join(fixture, "model"), join(built, "model"), { recursive: true });
   const server = await serve(built);
-  const executablePath = (await run("sh", ["-c", "command -v chromium || command -v chromium-browser"])).trim();
-  const { chromium } = require("playwright-core");
-  const browser = await chromium.launch({ executablePath, args: flags, timeout: 60_000 });
+  const browser = await launch();
   try {
     const page = await browser.newPage({ viewport: { width: 800, height: 900 } });
-    const failed = new Promise((_, reject) => {
-      page.on("pageerror", (error) => reject(new Error(`page error: ${error.message}`)));
-      page.on("crash", () => reject(new Error("the page has crashed")));
-    });
-    failed.catch(() => {});
+    const failed = failure(page);
     return await within(300, "the page", Promise.race([visit(page, server.address), failed]));
   } finally {
     await browser.close();

@@ -37,21 +37,36 @@ export async function installChromium() {
   }
 }
 
+/** Returns a browser. */
+export async function launch(flags = []) {
+  const { chromium: driver } = await import("playwright-core");
+  return driver.launch({ executablePath: chromium(), args: [...options, ...flags], timeout: 60_000 });
+}
+
+/** Returns a promise that rejects when a page throws or crashes; whoever does not wait for it is not troubled. */
+export function failure(page) {
+  const failed = new Promise((_, reject) => {
+    page.on("pageerror", (error) => reject(new Error(`page error: ${error.message}`)));
+    page.on("crash", () => reject(new Error("the page has crashed")));
+  });
+  failed.catch(() => {});
+  return failed;
+}
+
 /** Returns what a page leaves in `outcome`. */
 export async function open(folder, path, { headers, flags = [], seconds = 120 } = {}) {
-  const { chromium: driver } = await import("playwright-core");
   const server = await serve(folder, headers);
-  const browser = await driver.launch({ executablePath: chromium(), args: [...options, ...flags], timeout: 60_000 });
+  const browser = await launch(flags);
   try {
     const page = await browser.newPage();
-    const failed = new Promise((_, reject) => {
-      page.on("pageerror", (error) => reject(new Error(`page error: ${error.message}`)));
+    const failed = failure(page);
+    const missing = new Promise((_, reject) => {
       page.on("response", (response) => {
-        const missing = response.status() >= 400 && response.request().resourceType() === "script";
-        if (missing) reject(new Error(`${response.url()}: ${response.status()}`));
+        const gone = response.status() >= 400 && response.request().resourceType() === "script";
+        if (gone) reject(new Error(`${response.url()}: ${response.status()}`));
       });
-      page.on("crash", () => reject(new Error("the page has crashed")));
     });
+    missing.catch(() => {});
     const told = [];
     page.on("console", (message) => told.push(message.text()));
     await page.goto(server.address + path);
@@ -60,7 +75,7 @@ export async function open(folder, path, { headers, flags = [], seconds = 120 } 
       .then((handle) => handle.jsonValue());
     // When the other has won, its end is no one's business.
     outcome.catch(() => {});
-    return await within(seconds, `${path}: ${told.join("\n")}`, Promise.race([outcome, failed]));
+    return await within(seconds, `${path}: ${told.join("\n")}`, Promise.race([outcome, failed, missing]));
   } finally {
     await browser.close();
     server.close();
