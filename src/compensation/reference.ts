@@ -2,8 +2,9 @@
 import * as check from "../check.ts";
 import { gaussianNoise } from "../diffusion/noise.ts";
 import { type NoiseSchedule, scheduleToJSON } from "../diffusion/schedule.ts";
+import { trainStepsOf } from "../diffusion/snap.ts";
 import { checkPlan } from "../plan/json.ts";
-import type { Plan, PlanStep } from "../plan/plan.ts";
+import { noiseFactor, type Plan } from "../plan/plan.ts";
 import { type SampleOptions, sampleSteps } from "../sampling/sample.ts";
 import type { NoiseOptions } from "../sampling/sources.ts";
 import { createPlan } from "../solvers/index.ts";
@@ -25,8 +26,9 @@ export interface GivenReference {
 
 /**
  * Returns a grid through the given times with at least `steps` steps. Each interval gets its share of the way in log-SNR and is divided
- * equally there; at an end without a finite one, equally in time. Times of a discrete schedule's table are refined to such times. (Equal parts in time throughout leave the last steps so coarse that
- * the reference is off by a tenth of what it is to judge; bench/quality prints such differences.)
+ * equally there; at an end without a finite one, equally in time. Times of a discrete schedule's table are refined to such times.
+ * (Equal parts in time throughout leave the last steps so coarse that the reference is off by a tenth of what it is to judge;
+ * bench/quality prints such differences.)
  */
 export function refine(schedule: NoiseSchedule, times: ArrayLike<number>, steps: number): Float64Array {
   const lambdas = Array.from(times, (t) => schedule.lambda(t));
@@ -60,8 +62,8 @@ const isWhole = (x: number) => Math.abs(x - Math.round(x)) < 1e-9;
 
 /** Returns the times moved to whole model times, each once: where a plan keeps to the table of its network, so must its reference. */
 function onTable(schedule: NoiseSchedule, times: readonly number[]): Float64Array {
-  // Entry n of a table of M lies at (n + 1)/M, and tMin is its first.
-  const entries = Math.round(1 / schedule.tMin);
+  // Entry n of a table of M lies at (n + 1)/M.
+  const entries = trainStepsOf(schedule);
   const moved = times.map((t) =>
     isWhole(schedule.modelTime(t)) ? t : (Math.round(schedule.modelTime(t)) + 1) / entries,
   );
@@ -109,8 +111,8 @@ export async function ratioReference<C>(
   const { plans, reference: rule = {}, ...run } = check.object("options", o) as unknown as RatioReferenceOptions<C>;
   if (!Array.isArray(plans) || plans.length === 0) check.wrongType("plans", "a list of plans", plans);
   const [first, ...others] = plans.map(checkPlan) as [Plan, ...Plan[]];
-  const kept = ({ options: { schedule, thresholding }, grid }: Plan) =>
-    JSON.stringify([scheduleToJSON(schedule), thresholding, grid[0], grid.at(-1)]);
+  const kept = ({ options: { schedule, thresholding }, steps }: Plan) =>
+    JSON.stringify([scheduleToJSON(schedule), thresholding, steps[0]?.start, steps.at(-1)?.end]);
   others.forEach((plan, i) => {
     if (kept(plan) !== kept(first))
       throw new RangeError(`"plans[${i + 1}]": expected schedule, thresholding, first and last time of the first plan`);
@@ -131,21 +133,20 @@ export async function ratioReference<C>(
 /** Returns the state at which a run starts. */
 function startOf(plan: Plan, o: NoiseOptions & { shape: readonly number[] }): Float32Array {
   if (o.initial !== undefined) return o.initial.slice();
-  const { alpha, sigma } = (plan.steps[0] as PlanStep).start;
-  const factor = Math.fround(alpha === 1 ? sigma : 1);
+  const factor = Math.fround(noiseFactor(plan));
   return (o.noise ?? gaussianNoise(o.seed as number, o.shape, o.generator)).map((v) => v * factor);
 }
 
 /** Returns the states at plan.grid[1], plan.grid[2], … from a given reference. */
 export function takeReference(plan: Plan, value: unknown, length: number): Float32Array[] {
   const given = check.options<GivenReference>("reference", value, ["grid", "states", "nfe"]);
-  const grid = check.numbers("reference.grid", given.grid);
+  const grid = Array.from(check.numbers("reference.grid", given.grid));
   if (!Array.isArray(given.states)) check.wrongType("reference.states", "an array of Float32Array", given.states);
   if (given.states.length !== grid.length) {
     check.wrongValue("reference.states", `one state for each of ${grid.length} times`, given.states);
   }
   const found = Array.from(plan.grid, (t) => {
-    const j = Array.from(grid).findIndex((time) => Math.abs(time - t) <= 1e-9);
+    const j = grid.findIndex((time) => Math.abs(time - t) <= 1e-9);
     if (j < 0) throw new RangeError(`"reference.grid": expected every time of the plan to 1e-9, ${t} is missing`);
     const state: unknown = given.states?.[j];
     if (!check.isTypedArray(state, "Float32Array")) check.wrongType(`reference.states[${j}]`, "a Float32Array", state);

@@ -1,8 +1,8 @@
 // The surface that a ported loop knows: timesteps, scaleModelInput, step, addNoise, over a run of the plan. One object per run, counted
 // by calls; a timestep is never looked up by its value.
 import * as check from "../check.ts";
-import type { PredictionType } from "../diffusion/prediction.ts";
-import type { Evaluate, Plan } from "../plan/plan.ts";
+import { conversion, type PredictionType } from "../diffusion/prediction.ts";
+import { type Evaluate, modelCalls, type Plan } from "../plan/plan.ts";
 import { Run } from "../sampling/run.ts";
 import type { PlacedTimetable } from "./plan.ts";
 
@@ -59,7 +59,7 @@ export function startRun(
 ): SchedulerRun {
   const draws = drawing(plan);
   const timesteps = Object.freeze(timetable.timesteps.slice(timetable.startIndex));
-  const calls = plan.steps.flatMap(({ operations }) => operations.filter((o): o is Evaluate => o.kind === "evaluate"));
+  const calls = modelCalls(plan);
   let run: Run | undefined;
   let index = 0;
   let ended = false;
@@ -88,7 +88,10 @@ export function startRun(
     get index() {
       return index;
     },
-    scaleModelInput: (x) => scaled(networkInput(call()), array("x", x)),
+    scaleModelInput(x) {
+      const next = call();
+      return scaled(conversion(prediction, next, next.space).input, array("x", x));
+    },
     step(output, x, given) {
       call();
       array("output", output);
@@ -124,9 +127,4 @@ export function startRun(
       run?.dispose();
     },
   };
-}
-
-/** Returns the factor of a call's input. */
-function networkInput({ input = 1, sigma, sigmaData }: Evaluate): number {
-  return sigmaData === undefined ? input : 1 / Math.sqrt(sigma * sigma + sigmaData * sigmaData);
 }

@@ -1,4 +1,10 @@
 // Grids for networks that are told an integer: each time is moved to the training step that the network would hear.
+import type { NoiseSchedule } from "./built-in.ts";
+
+/** Returns the number of training steps M of a discrete schedule: its tMin is the first of them, 1/M. */
+export function trainStepsOf(schedule: NoiseSchedule): number {
+  return Math.round(1 / schedule.tMin);
+}
 
 /** Returns the nearest integer, the even one of two that are equally near. */
 export function roundHalfEven(x: number): number {

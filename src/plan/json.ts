@@ -9,6 +9,7 @@ import {
   type Draw,
   deepFreeze,
   type Evaluate,
+  modelCalls,
   type Operation,
   type Output,
   type Plan,
@@ -38,7 +39,7 @@ export function finishPlan(options: PlanOptions, grid: Float64Array, steps: read
   // A schedule of the user's own is not ours to freeze.
   const { schedule, ...settings } = options;
   const plan: Plan = {
-    nfe: operations.filter((o) => o.kind === "evaluate").length,
+    nfe: modelCalls({ steps }).length,
     draws: operations.filter((o) => o.kind === "draw").length,
     // A typed array cannot be frozen; every reader gets its own.
     get grid() {

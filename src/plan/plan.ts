@@ -179,6 +179,20 @@ export interface Plan {
   toJSON(): unknown;
 }
 
+/** Returns the model calls of a plan, in their order. */
+export function modelCalls({ steps }: Pick<Plan, "steps">): Evaluate[] {
+  return steps.flatMap(({ operations }) => operations.filter((o): o is Evaluate => o.kind === "evaluate"));
+}
+
+/**
+ * Returns the factor of a plan's initial noise: its own, or the sigma of a first level that keeps the signal whole (variance exploding);
+ * elsewhere alpha² + sigma² = 1, or alpha = 0, stands for "all noise".
+ */
+export function noiseFactor({ steps, options }: Pick<Plan, "steps" | "options">): number {
+  const { alpha, sigma } = (steps[0] as PlanStep).start;
+  return options.noiseScale ?? (alpha === 1 ? sigma : 1);
+}
+
 /** Returns the values an operation reads. */
 export function inputs(operation: Operation): readonly ValueId[] {
   switch (operation.kind) {

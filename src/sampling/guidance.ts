@@ -1,6 +1,6 @@
 // Classifier-free guidance of a run: which model calls are guided, and how strongly.
 import * as check from "../check.ts";
-import type { Evaluate, Plan } from "../plan/plan.ts";
+import { modelCalls, type Plan } from "../plan/plan.ts";
 import type { Guidance } from "../plan/program.ts";
 
 /** What a run takes of guidance. */
@@ -40,7 +40,7 @@ export function guidanceOf(o: GuidanceOptions, plan: Plan): Guidance {
   const [low, high] = Array.from(check.numbers("guidanceInterval", interval));
   if (interval.length !== 2 || !((low as number) >= 0) || !((high as number) > (low as number)))
     check.wrongValue("guidanceInterval", "two noise levels sigma/alpha, 0 ≤ low < high", interval);
-  const calls = plan.steps.flatMap(({ operations }) => operations.filter((o): o is Evaluate => o.kind === "evaluate"));
+  const calls = modelCalls(plan);
   const scale = calls.map(({ alpha, sigma }, i) => {
     // sigma ≤ level·alpha rather than a quotient: alpha may be 0.
     const inside = sigma > (low as number) * alpha && (high === Infinity || sigma <= (high as number) * alpha);

@@ -3,7 +3,7 @@
 import * as check from "../check.ts";
 import type { AffinePrediction, PredictionType } from "../diffusion/prediction.ts";
 import { checkPlan } from "../plan/json.ts";
-import type { Evaluate, Plan, PlanStep } from "../plan/plan.ts";
+import { type Evaluate, noiseFactor, type Plan } from "../plan/plan.ts";
 import type { Instruction, Observe, Program } from "../plan/program.ts";
 import {
   type DeviceBuffers,
@@ -105,10 +105,8 @@ export class Run {
       this.machine.write(this.program.start, start);
       if (!this.machine.isFinite(this.program.start))
         throw new RangeError(`"${name}": expected finite numbers, got NaN or ±Infinity`);
-      // Variance exploding (alpha = 1): noise of the first level. Elsewhere alpha² + sigma² = 1 or alpha = 0 stands for "all noise".
-      const { alpha, sigma } = (this.plan.steps[0] as PlanStep).start;
-      const { noiseScale = alpha === 1 ? sigma : 1 } = this.plan.options;
-      if (o.initial === undefined && noiseScale !== 1) this.machine.scale(this.program.start, noiseScale);
+      const factor = noiseFactor(this.plan);
+      if (o.initial === undefined && factor !== 1) this.machine.scale(this.program.start, factor);
       this.walk();
     });
   }

@@ -3,7 +3,7 @@ import * as check from "../check.ts";
 import { checkGrid, type Spacing, spacings, timeGrid } from "../diffusion/grid.ts";
 import type { Point } from "../diffusion/prediction.ts";
 import { checkSchedule, type NoiseSchedule } from "../diffusion/schedule.ts";
-import { snapGrid } from "../diffusion/snap.ts";
+import { snapGrid, trainStepsOf } from "../diffusion/snap.ts";
 import { checkRatios, compensate } from "../plan/compensate.ts";
 import { finishPlan } from "../plan/json.ts";
 import type { Plan, PlanOptions, Thresholding } from "../plan/plan.ts";
@@ -131,8 +131,7 @@ export function planOn(
 /** Returns the times, and the options that stand for them: `steps` with either `spacing` or `grid`. */
 function placeGrid(given: Partial<PlanOptions>, schedule: NoiseSchedule): Placed {
   const snap = check.boolean("integerTimesteps", given.integerTimesteps ?? false);
-  // A discrete schedule's tMin is the first of its training steps, 1/M.
-  const trainSteps = Math.round(1 / schedule.tMin);
+  const trainSteps = trainStepsOf(schedule);
   if (snap && schedule.kind !== "vp-discrete")
     check.wrongValue("integerTimesteps", 'false, as the schedule is not "vp-discrete"', true);
   const snapped = snap ? { integerTimesteps: true as const } : {};
