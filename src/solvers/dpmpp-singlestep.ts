@@ -4,16 +4,11 @@
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { secondMoment } from "./dpmpp.ts";
+import { claimsOf, type DpmOptions, dpmOptions, secondMoment } from "./dpmpp.ts";
 import { exponentialStep } from "./exponential.ts";
 import { defineSolver, type GridPoint, isSingular, levelAt, type Problem } from "./solver.ts";
 
-type Variant = "midpoint" | "heun";
-
-interface SinglestepOptions {
-  order: number;
-  variant: Variant;
-  sde: boolean;
+interface SinglestepOptions extends DpmOptions {
   intermediate: readonly (readonly number[])[];
 }
 
@@ -23,13 +18,7 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
   about: "DPM-Solver++ singlestep, orders 1 to 3, as many model calls a step (Lu et al. 2022, arXiv 2211.01095)",
   multistep: false,
   options: {
-    order: { default: 2, check: (name, v) => check.integer(name, v, 1, 3), about: "order, 1 to 3" },
-    variant: {
-      default: "midpoint",
-      check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
-      about: "how derivatives are weighted: the midpoint rule, or by their exact integrals",
-    },
-    sde: { default: false, check: check.boolean, about: "whether noise is drawn at every call (the SDE solver)" },
+    ...dpmOptions,
     intermediate: {
       default: [],
       check: checkTimes,
@@ -41,8 +30,7 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
   build(trace, problem, { order, variant, sde, intermediate }) {
     const { points, schedule, lowerOrderFinal } = problem;
     const steps = points.length - 1;
-    // The SDE in noise prediction draws as much noise as it takes away only in the limit of small steps.
-    const claims = sde && problem.predict === "epsilon" ? { consistent: false as const } : {};
+    const claims = claimsOf(sde, problem.predict);
     let x = trace.start();
     for (let k = 0; k < steps; k++) {
       const [s, t] = [points[k] as GridPoint, points[k + 1] as GridPoint];
@@ -65,7 +53,7 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
 /** Returns the update of a step s → t from the state at s and the outputs at s and behind it, as many as the order; an SDE's with noise. */
 function update(
   { predict }: Problem,
-  variant: Variant,
+  variant: DpmOptions["variant"],
   s: GridPoint,
   t: GridPoint,
   x: Value,

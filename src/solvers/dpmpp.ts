@@ -7,12 +7,32 @@ import type { Space } from "../diffusion/prediction.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { exponentialStep } from "./exponential.ts";
-import { defineSolver, type GridPoint, isSingular, type Problem, usable } from "./solver.ts";
+import { defineSolver, type GridPoint, isSingular, type Problem, type Solver, usable } from "./solver.ts";
 
-interface DpmppOptions {
+/** What both forms of the method take, multistep and singlestep. */
+export interface DpmOptions {
   order: number;
   variant: "midpoint" | "heun";
   sde: boolean;
+}
+
+/** Their checks and defaults. */
+export const dpmOptions: Solver<DpmOptions>["options"] = {
+  order: { default: 2, check: (name, v) => check.integer(name, v, 1, 3), about: "order, 1 to 3" },
+  variant: {
+    default: "midpoint",
+    check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
+    about: "how differences are weighted: by the midpoint rule, or by their exact integrals",
+  },
+  sde: { default: false, check: check.boolean, about: "whether noise is drawn at every call (the SDE solver)" },
+};
+
+/** Returns what a step claims: with noise prediction the SDE draws as much as it takes away only in the limit of small steps. */
+export function claimsOf(sde: boolean, predict: Space): { consistent?: false } {
+  return sde && predict === "epsilon" ? { consistent: false } : {};
+}
+
+interface DpmppOptions extends DpmOptions {
   eulerFinal: boolean;
 }
 
@@ -22,21 +42,14 @@ export const dpmpp = defineSolver<DpmppOptions>({
   about: "DPM-Solver++ multistep, orders 1 to 3, also as an SDE solver (Lu et al. 2022, arXiv 2211.01095)",
   multistep: true,
   options: {
-    order: { default: 2, check: (name, v) => check.integer(name, v, 1, 3), about: "order, 1 to 3" },
-    variant: {
-      default: "midpoint",
-      check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
-      about: "weight of the difference at order 2: the midpoint rule's, or its exact integral",
-    },
-    sde: { default: false, check: check.boolean, about: "whether noise is drawn in each step (the SDE solver)" },
+    ...dpmOptions,
     eulerFinal: { default: false, check: check.boolean, about: "whether the last step is of order 1" },
   },
   observedOrder: ({ order, sde }) => (sde ? undefined : Math.min(order, 2)),
 
   build(trace, problem, { order, variant, sde, eulerFinal }) {
     const { points, predict } = problem;
-    // With noise prediction the SDE draws as much as it takes away only in the limit of small steps.
-    const claims = sde && predict === "epsilon" ? { consistent: false as const } : {};
+    const claims = claimsOf(sde, predict);
     const history: Prediction[] = []; // newest first
     let x = trace.start();
     for (let k = 0; k < points.length - 1; k++) {
