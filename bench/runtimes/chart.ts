@@ -1,7 +1,6 @@
 // Bars of one figure over the runtimes, with quartiles: Vega-Lite writes static SVG whose colours are the page's.
-import { parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
-import { escapeText } from "../../src/cli/compare/html.ts";
+import type { TopLevelSpec } from "vega-lite";
+import { frame, render } from "../../src/cli/compare/plot.ts";
 import type { Spread } from "../support/measure.ts";
 
 export interface Bar extends Spread {
@@ -23,12 +22,8 @@ function specification(bars: readonly Bar[], names: readonly string[], unit: str
   const scale = { domain: [0, most * 1.45], nice: false };
   const x = { type: "quantitative" as const, title: unit, scale, axis: { tickCount: 5 } };
   return {
-    $schema: undefined as never,
-    width: 360,
+    ...frame,
     height: 30 * names.length + 50,
-    autosize: { type: "fit", contains: "padding" },
-    padding: 4,
-    background: "transparent",
     config: {
       font: "inherit",
       view: { stroke: null },
@@ -62,13 +57,6 @@ function specification(bars: readonly Bar[], names: readonly string[], unit: str
 }
 
 /** Returns the chart as an SVG element without a size; `label` says what it shows. A runtime without a bar keeps its line. */
-export async function drawBars(bars: readonly Bar[], names: readonly string[], unit: string, label: string) {
-  const view = new View(parse(compile(specification(bars, names, unit)).spec), { renderer: "none" });
-  const svg = await view.toSVG();
-  view.finalize();
-  const [, size = ""] = /viewBox="([^"]*)"/.exec(svg) ?? [];
-  return svg.replace(
-    /^<svg[^>]*>/,
-    `<svg class="chart" viewBox="${size}" role="img" aria-label="${escapeText(label)}">`,
-  );
+export function drawBars(bars: readonly Bar[], names: readonly string[], unit: string, label: string) {
+  return render(specification(bars, names, unit), label);
 }

@@ -30,6 +30,15 @@ const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3], [4, 2], [1, 3], [10, 4], [3, 3
 /** Colours are the page's: --series-0 … --series-7 in its style sheet. */
 const colours = shapes.map((_, i) => `var(--series-${i})`);
 
+/** What charts on a page of this style have in common: a width in units of the page's own, and nothing behind them. */
+export const frame = {
+  $schema: undefined as never,
+  width: 360,
+  autosize: { type: "fit" as const, contains: "padding" as const },
+  padding: 4,
+  background: "transparent",
+};
+
 const cycle = <T>(values: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, i) => values[i % values.length] as T);
 
@@ -84,12 +93,8 @@ function specification({ points, series, x, y, ticks, domain, log }: Chart): Top
     encoding: places,
   }));
   return {
-    $schema: undefined as never,
-    width: 360,
+    ...frame,
     height: 300,
-    autosize: { type: "fit", contains: "padding" },
-    padding: 4,
-    background: "transparent",
     config: {
       font: "inherit",
       view: { stroke: null },
@@ -124,8 +129,13 @@ function logTicks([low, high]: readonly [number, number]): number[] {
 }
 
 /** Returns the chart as an SVG element without a size, colours left to the page; the text of its title is `label`. */
-export async function draw(chart: Chart, label: string): Promise<string> {
-  const view = new View(parse(compile(specification(chart)).spec), { renderer: "none" });
+export function draw(chart: Chart, label: string): Promise<string> {
+  return render(specification(chart), label);
+}
+
+/** Returns any specification as such an element. */
+export async function render(specification: TopLevelSpec, label: string): Promise<string> {
+  const view = new View(parse(compile(specification).spec), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
   const [, size = ""] = /viewBox="([^"]*)"/.exec(svg) ?? [];
