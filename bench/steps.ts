@@ -10,7 +10,7 @@ import { type Contender, calling, race, type Spread, speedup, spread } from "./s
 import { copy, difference } from "./support/memory.ts";
 import { Python } from "./support/python.ts";
 import { digits, grouped, options, Report, range, root } from "./support/report.ts";
-import { bundleLibrary, firstPlan, moduleBytes } from "./support/size.ts";
+import { bundleLibrary, firstPlan, moduleSize } from "./support/size.ts";
 import { averaging, guidanceScale, middleSegment, type Segment, stepPlan } from "./support/step.ts";
 
 /** Numbers in (1, 2), different in every slot. */
@@ -176,9 +176,13 @@ const library = await bundleLibrary();
 const starts = firstPlan(library.file, 25);
 report.figure("from import to the first plan, fresh process", spread(starts.passed), "ms", { atMost: 40 });
 report.figure("the same in processor time", spread(starts.used), "ms");
-const wasm = moduleBytes();
-if (wasm === undefined) report.note("build/dc-solver.wasm is not there; run: npm run build");
-else report.figure("WebAssembly module", wasm, "bytes", { atMost: 60_000 });
+const module = moduleSize();
+if (module === undefined) report.note("build/dc-solver.wasm is not there; run: npm run build");
+else {
+  report.figure("WebAssembly module", module.bytes, "bytes", { atMost: 60_000 });
+  report.figure("its text in a bundle, hexadecimal, gzip", module.hex, "bytes");
+  report.figure("the same as base64", module.base64, "bytes");
+}
 report.figure("dc-solver alone, one minified file, gzip", library.gzipped, "bytes", { atMost: 60_000 });
 report.figure("the same, not compressed", library.bytes, "bytes");
 report.finish();

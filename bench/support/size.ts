@@ -1,16 +1,19 @@
 // What a user pays before the first step: bytes to load, and the time from import to a plan in a fresh process.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { root } from "./report.ts";
 
-/** Bytes of the WebAssembly module; undefined where it is not built. */
-export function moduleBytes(): number | undefined {
+/** Bytes of the WebAssembly module, and of its text in a bundle once gzipped, by encoding; undefined where it is not built. */
+export function moduleSize(): { bytes: number; hex: number; base64: number } | undefined {
   const file = join(root, "build/dc-solver.wasm");
-  return existsSync(file) ? statSync(file).size : undefined;
+  if (!existsSync(file)) return undefined;
+  const module = readFileSync(file);
+  const text = (encoding: "hex" | "base64") => gzipSync(module.toString(encoding), { level: 9 }).length;
+  return { bytes: module.length, hex: text("hex"), base64: text("base64") };
 }
 
 /** Writes the library as one minified file and returns where, with its size. */
