@@ -4,7 +4,7 @@
 import * as check from "../check.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
-import { claimsOf, type DpmOptions, dpmOptions, secondMoment } from "./dpmpp.ts";
+import { claimsOf, type DpmOptions, order, sde, secondMoment, variant } from "./dpmpp.ts";
 import { exponentialStep } from "./exponential.ts";
 import { defineSolver, type GridPoint, isSingular, levelAt, type Problem } from "./solver.ts";
 
@@ -18,7 +18,9 @@ export const dpmppSinglestep = defineSolver<SinglestepOptions>({
   about: "DPM-Solver++ singlestep, orders 1 to 3, as many model calls a step (Lu et al. 2022, arXiv 2211.01095)",
   multistep: false,
   options: {
-    ...dpmOptions,
+    order,
+    variant,
+    sde,
     intermediate: {
       default: [],
       check: checkTimes,

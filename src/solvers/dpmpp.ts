@@ -7,7 +7,7 @@ import type { Space } from "../diffusion/prediction.ts";
 import type { Prediction, Term, Value } from "../plan/tracer.ts";
 import { wasm } from "../wasm/module.ts";
 import { exponentialStep } from "./exponential.ts";
-import { defineSolver, type GridPoint, isSingular, type Problem, type Solver, usable } from "./solver.ts";
+import { defineSolver, type GridPoint, isSingular, type Problem, type SolverOption, usable } from "./solver.ts";
 
 /** What both forms of the method take, multistep and singlestep. */
 export interface DpmOptions {
@@ -16,15 +16,21 @@ export interface DpmOptions {
   sde: boolean;
 }
 
-/** Their checks and defaults. */
-export const dpmOptions: Solver<DpmOptions>["options"] = {
-  order: { default: 2, check: (name, v) => check.integer(name, v, 1, 3), about: "order, 1 to 3" },
-  variant: {
-    default: "midpoint",
-    check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
-    about: "how differences are weighted: by the midpoint rule, or by their exact integrals",
-  },
-  sde: { default: false, check: check.boolean, about: "whether noise is drawn at every call (the SDE solver)" },
+// One by one: a bundler keeps an object that is spread, whether or not the solver is used.
+export const order: SolverOption<number> = {
+  default: 2,
+  check: (name, v) => check.integer(name, v, 1, 3),
+  about: "order, 1 to 3",
+};
+export const variant: SolverOption<DpmOptions["variant"]> = {
+  default: "midpoint",
+  check: (name, v) => check.oneOf(name, v, ["midpoint", "heun"]),
+  about: "how differences are weighted: by the midpoint rule, or by their exact integrals",
+};
+export const sde: SolverOption<boolean> = {
+  default: false,
+  check: check.boolean,
+  about: "whether noise is drawn at every call (the SDE solver)",
 };
 
 /** Returns what a step claims: with noise prediction the SDE draws as much as it takes away only in the limit of small steps. */
@@ -42,7 +48,9 @@ export const dpmpp = defineSolver<DpmppOptions>({
   about: "DPM-Solver++ multistep, orders 1 to 3, also as an SDE solver (Lu et al. 2022, arXiv 2211.01095)",
   multistep: true,
   options: {
-    ...dpmOptions,
+    order,
+    variant,
+    sde,
     eulerFinal: { default: false, check: check.boolean, about: "whether the last step is of order 1" },
   },
   observedOrder: ({ order, sde }) => (sde ? undefined : Math.min(order, 2)),
